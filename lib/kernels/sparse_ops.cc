@@ -1,0 +1,188 @@
+#include "lib/kernels/sparse_ops.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "lib/kernels/vector_loops.h"
+
+namespace superpose {
+namespace {
+
+constexpr int64_t kElementsPerChunk = 1 << 14;
+
+void CheckFloatRows(const at::Tensor& tensor, const char* name) {
+  TORCH_CHECK(tensor.dim() == 2 && tensor.is_contiguous() && tensor.scalar_type() == at::kFloat, name,
+              " must be a contiguous float32 matrix");
+}
+
+// Runs body(begin, end) over parts of [begin, end) with about equally many entries, in parallel. A row counts as some entries
+// of its own, for what it costs when empty.
+template <typename Body>
+void ParallelByEntries(const int64_t* splits, int64_t begin, int64_t end, const Body& body) {
+  constexpr int64_t kRowCost = 8;
+  const auto cost_before = [&](int64_t row) { return splits[row] - splits[begin] + kRowCost * (row - begin); };
+  const int64_t parts = std::min<int64_t>(at::get_num_threads(), end - begin);
+  const auto boundary = [&](int64_t part) {
+    if (part == parts) return end;
+    const int64_t target = cost_before(end) * part / parts;
+    int64_t low = begin, high = end;
+    while (low < high) {
+      const int64_t middle = low + (high - low) / 2;
+      if (cost_before(middle) < target) low = middle + 1; else high = middle;
+    }
+    return low;
+  };
+  at::parallel_for(0, parts, 1, [&](int64_t first, int64_t last) {
+    for (int64_t part = first; part < last; ++part) body(boundary(part), boundary(part + 1));
+  });
+}
+
+AdamWFactors FactorsOf(const AdamWSettings& settings) {
+  const double bias_correction1 = 1 - std::pow(settings.beta1, settings.step);
+  const double bias_correction2 = 1 - std::pow(settings.beta2, settings.step);
+  return {.decay = static_cast<float>(1 - settings.lr * settings.weight_decay),
+          .one_minus_beta1 = static_cast<float>(1 - settings.beta1),
+          .beta2 = static_cast<float>(settings.beta2),
+          .one_minus_beta2 = static_cast<float>(1 - settings.beta2),
+          .step_size = static_cast<float>(settings.lr / bias_correction1),
+          .bias_correction2 = static_cast<float>(std::sqrt(bias_correction2)),
+          .eps = static_cast<float>(settings.eps)};
+}
+
+// Sums of rows by LibTorch's embedding_bag: out[i] = sum over entries splits[i] .. splits[i + 1] of values * table[ids].
+at::Tensor SumRowsByBag(const at::Tensor& table, const at::Tensor& splits, const at::Tensor& ids, const at::Tensor& values) {
+  if (ids.numel() == 0) return at::zeros({splits.numel() - 1, table.size(1)}, table.options());
+  return std::get<0>(at::embedding_bag(table, ids.to(at::kLong), splits, /*scale_grad_by_freq=*/false, /*mode=*/0,
+                                       /*sparse=*/false, values, /*include_last_offset=*/true));
+}
+
+void FusedAdamW(const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const at::Tensor& gradient,
+                const AdamWSettings& settings) {
+  const at::Tensor step = at::full({}, static_cast<double>(settings.step), parameter.options());
+  at::_fused_adamw_({parameter}, {gradient}, {exp_avg}, {exp_avg_sq}, {}, {step}, settings.lr, settings.beta1, settings.beta2,
+                    settings.weight_decay, settings.eps, /*amsgrad=*/false, /*maximize=*/false);
+}
+
+TransposedActivations TransposeOnCpu(const SparseActivations& z) {
+  const auto options = z.row_splits.options();
+  TransposedActivations result{at::zeros({z.d_sae + 1}, options), at::empty({z.entries()}, z.feature_ids.options()),
+                               at::empty({z.entries()}, z.values.options())};
+  const int64_t* row_splits = z.row_splits.const_data_ptr<int64_t>();
+  const int32_t* ids = z.feature_ids.const_data_ptr<int32_t>();
+  const float* values = z.values.const_data_ptr<float>();
+  int64_t* splits = result.feature_splits.mutable_data_ptr<int64_t>();
+  int32_t* rows = result.rows.mutable_data_ptr<int32_t>();
+  float* transposed = result.values.mutable_data_ptr<float>();
+  for (int64_t e = 0; e < z.entries(); ++e) ++splits[ids[e] + 1];
+  for (int64_t j = 0; j < z.d_sae; ++j) splits[j + 1] += splits[j];
+  std::vector<int64_t> next(splits, splits + z.d_sae);
+  for (int64_t r = 0; r < z.rows(); ++r) {
+    for (int64_t e = row_splits[r]; e < row_splits[r + 1]; ++e) {
+      const int64_t place = next[ids[e]]++;
+      rows[place] = static_cast<int32_t>(r);
+      transposed[place] = values[e];
+    }
+  }
+  return result;
+}
+
+void SparseGradientAdamWOnDevice(const TransposedActivations& z, const at::Tensor& grad_rows, int64_t begin, int64_t end,
+                                 const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
+                                 const AdamWSettings& settings) {
+  const at::Tensor splits = z.feature_splits.slice(0, begin, end + 1);
+  const at::Tensor ends = at::stack({splits[0], splits[end - begin]}).cpu();
+  const int64_t first = ends[0].item<int64_t>(), last = ends[1].item<int64_t>();
+  const at::Tensor gradient =
+      SumRowsByBag(grad_rows, splits - first, z.rows.slice(0, first, last), z.values.slice(0, first, last));
+  FusedAdamW(parameter.slice(0, begin, end), exp_avg.slice(0, begin, end), exp_avg_sq.slice(0, begin, end), gradient, settings);
+}
+
+}  // namespace
+
+at::Tensor SparseTimesDense(const SparseActivations& z, const at::Tensor& weight, const at::Tensor& bias) {
+  CheckFloatRows(weight, "weight");
+  TORCH_CHECK(weight.size(0) == z.d_sae, "weight has ", weight.size(0), " rows, the activations ", z.d_sae, " features");
+  const int64_t n = weight.size(1);
+  if (!weight.is_cpu()) {
+    at::Tensor product = SumRowsByBag(weight, z.row_splits, z.feature_ids, z.values);
+    return bias.defined() ? product.add_(bias) : product;
+  }
+  at::Tensor out = bias.defined() ? bias.expand({z.rows(), n}).contiguous() : at::zeros({z.rows(), n}, weight.options());
+  const int64_t* splits = z.row_splits.const_data_ptr<int64_t>();
+  const int32_t* ids = z.feature_ids.const_data_ptr<int32_t>();
+  const float* values = z.values.const_data_ptr<float>();
+  const float* rows = weight.const_data_ptr<float>();
+  float* result = out.mutable_data_ptr<float>();
+  ParallelByEntries(splits, 0, z.rows(), [&](int64_t first, int64_t last) {
+    for (int64_t r = first; r < last; ++r) {
+      AddScaledRows(rows, ids + splits[r], values + splits[r], splits[r + 1] - splits[r], n, result + r * n);
+    }
+  });
+  return out;
+}
+
+TransposedActivations Transpose(const SparseActivations& z) {
+  if (z.row_splits.is_cpu()) return TransposeOnCpu(z);
+  const at::Tensor rows_of_entries = at::repeat_interleave(z.row_splits.diff());
+  const auto [sorted_ids, order] = at::sort(z.feature_ids, /*stable=*/true, /*dim=*/0, /*descending=*/false);
+  const at::Tensor features = at::arange(z.d_sae + 1, z.feature_ids.options());
+  return {at::searchsorted(sorted_ids, features), rows_of_entries.index_select(0, order).to(at::kInt),
+          z.values.index_select(0, order)};
+}
+
+void AdamWUpdate(const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const at::Tensor& gradient,
+                 const AdamWSettings& settings) {
+  if (!parameter.is_cpu()) return FusedAdamW(parameter, exp_avg, exp_avg_sq, gradient, settings);
+  for (const at::Tensor* tensor : {&parameter, &exp_avg, &exp_avg_sq, &gradient}) {
+    TORCH_CHECK(tensor->is_contiguous() && tensor->scalar_type() == at::kFloat && tensor->numel() == parameter.numel(),
+                "AdamW takes contiguous float32 tensors of one size");
+  }
+  const AdamWFactors factors = FactorsOf(settings);
+  float* p = parameter.mutable_data_ptr<float>();
+  float* m = exp_avg.mutable_data_ptr<float>();
+  float* v = exp_avg_sq.mutable_data_ptr<float>();
+  const float* g = gradient.const_data_ptr<float>();
+  const int64_t chunks = (parameter.numel() + kElementsPerChunk - 1) / kElementsPerChunk;
+  at::parallel_for(0, chunks, 1, [&](int64_t first, int64_t last) {
+    const int64_t begin = first * kElementsPerChunk;
+    const int64_t end = std::min(last * kElementsPerChunk, parameter.numel());
+    AdamWVector(p + begin, m + begin, v + begin, g + begin, end - begin, factors);
+  });
+}
+
+void SparseGradientAdamW(const TransposedActivations& z, const at::Tensor& grad_rows, int64_t begin, int64_t end,
+                         const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
+                         const AdamWSettings& settings) {
+  CheckFloatRows(grad_rows, "grad_rows");
+  CheckFloatRows(parameter, "parameter");
+  CheckFloatRows(exp_avg, "exp_avg");
+  CheckFloatRows(exp_avg_sq, "exp_avg_sq");
+  if (!parameter.is_cpu()) {
+    return SparseGradientAdamWOnDevice(z, grad_rows, begin, end, parameter, exp_avg, exp_avg_sq, settings);
+  }
+  const AdamWFactors factors = FactorsOf(settings);
+  const int64_t n = parameter.size(1);
+  const int64_t* splits = z.feature_splits.const_data_ptr<int64_t>();
+  const int32_t* rows = z.rows.const_data_ptr<int32_t>();
+  const float* values = z.values.const_data_ptr<float>();
+  const float* gradients = grad_rows.const_data_ptr<float>();
+  float* const p = parameter.mutable_data_ptr<float>();
+  float* const m = exp_avg.mutable_data_ptr<float>();
+  float* const v = exp_avg_sq.mutable_data_ptr<float>();
+  ParallelByEntries(splits, begin, end, [&](int64_t first, int64_t last) {
+    std::vector<float> gradient(n);
+    for (int64_t j = first; j < last; ++j) {
+      const int64_t at = j * n, count = splits[j + 1] - splits[j];
+      if (count == 0 && AllZero(p + at, n) && AllZero(m + at, n) && AllZero(v + at, n)) continue;
+      std::fill(gradient.begin(), gradient.end(), 0.0f);
+      AddScaledRows(gradients, rows + splits[j], values + splits[j], count, n, gradient.data());
+      AdamWVector(p + at, m + at, v + at, gradient.data(), n, factors);
+    }
+  });
+}
+
+}  // namespace superpose

@@ -1,0 +1,29 @@
+// The innermost loops over float32 vectors, compiled for several processors; the right one is chosen when the program starts.
+#pragma once
+
+#include <cstdint>
+
+namespace superpose {
+
+// acc[0..n) += sum over i of values[i] * row ids[i] of base, where rows are n apart. The order of the sum is that of i.
+void AddScaledRows(const float* base, const int32_t* ids, const float* values, int64_t count, int64_t n, float* acc);
+
+// The factors of one AdamW step in the form torch.optim.AdamW applies them.
+struct AdamWFactors {
+  float decay;              // 1 - lr * weight_decay
+  float one_minus_beta1;
+  float beta2;
+  float one_minus_beta2;
+  float step_size;          // lr / (1 - beta1^step)
+  float bias_correction2;   // sqrt(1 - beta2^step)
+  float eps;
+};
+void AdamWVector(float* parameter, float* exp_avg, float* exp_avg_sq, const float* gradient, int64_t n,
+                 const AdamWFactors& factors);
+
+// difference[0..n) = a - b; returns the sum of its squares.
+double SubtractVector(const float* a, const float* b, int64_t n, float* difference);
+
+bool AllZero(const float* values, int64_t n);
+
+}  // namespace superpose

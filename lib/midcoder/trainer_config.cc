@@ -1,0 +1,59 @@
+#include "lib/midcoder/trainer_config.h"
+
+#include <cmath>
+#include <numbers>
+#include <set>
+
+#include "lib/base/error.h"
+#include "lib/base/status_macros.h"
+
+namespace superpose {
+namespace {
+
+template <typename Value>
+absl::Status Require(bool right, const char* field, const Value& value, const char* wanted) {
+  if (right) return absl::OkStatus();
+  return InvalidArgument(reason::kConfigInvalid, field, " is ", value, "; it must be ", wanted);
+}
+
+absl::Status RequirePositive(int64_t value, const char* field) { return Require(value >= 1, field, value, "1 or more"); }
+
+bool IsPositive(double value) { return std::isfinite(value) && value > 0; }
+bool IsNotNegative(double value) { return std::isfinite(value) && value >= 0; }
+
+}  // namespace
+
+absl::Status ValidateTrainerConfig(const TrainerConfig& config) {
+  SUPERPOSE_RETURN_IF_ERROR(RequirePositive(config.steps, "steps"));
+  SUPERPOSE_RETURN_IF_ERROR(RequirePositive(config.batch_size, "batch_size"));
+  SUPERPOSE_RETURN_IF_ERROR(RequirePositive(config.steps_per_epoch, "steps_per_epoch"));
+  SUPERPOSE_RETURN_IF_ERROR(Require(IsPositive(config.lr), "lr", config.lr, "a finite number above 0"));
+  SUPERPOSE_RETURN_IF_ERROR(
+      Require(IsNotNegative(config.weight_decay), "weight_decay", config.weight_decay, "a finite number, 0 or more"));
+  SUPERPOSE_RETURN_IF_ERROR(Require(config.lr * config.weight_decay < 1, "weight_decay", config.weight_decay, "under 1 / lr"));
+  SUPERPOSE_RETURN_IF_ERROR(Require(IsPositive(config.adam_eps) && static_cast<float>(config.adam_eps) >= 1e-37f, "adam_eps",
+                                    config.adam_eps, "a finite number, 1e-37 or more"));
+  SUPERPOSE_RETURN_IF_ERROR(
+      Require(IsNotNegative(config.mse_out_param), "mse_out_param", config.mse_out_param, "a finite number, 0 or more"));
+  const std::set<int64_t> distinct(config.layers.begin(), config.layers.end());
+  if (config.layers.empty() || distinct.size() != config.layers.size()) {
+    return InvalidArgument(reason::kConfigInvalid, "layers are ", config.layers.size(), " of which ", distinct.size(),
+                           " are distinct; they must be one or more, each once");
+  }
+  return absl::OkStatus();
+}
+
+int64_t StepsForEpochs(int64_t epochs, int64_t steps_per_epoch) { return epochs * steps_per_epoch; }
+
+int64_t StepsForTrainTokens(int64_t train_tokens, int64_t context_length, int64_t batch_size, int64_t steps_per_epoch) {
+  const int64_t epochs = train_tokens / (context_length * batch_size * steps_per_epoch) + 1;
+  return StepsForEpochs(epochs, steps_per_epoch);
+}
+
+double LearningRate(const TrainerConfig& config, int64_t step) {
+  const int64_t epochs = (config.steps + config.steps_per_epoch - 1) / config.steps_per_epoch;
+  const double done = static_cast<double>(step / config.steps_per_epoch) / static_cast<double>(epochs);
+  return 0.5 * config.lr * (1 + std::cos(std::numbers::pi * done));
+}
+
+}  // namespace superpose

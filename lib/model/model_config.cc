@@ -1,0 +1,109 @@
+#include "lib/model/model_config.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "lib/base/error.h"
+#include "lib/base/mapped_file.h"
+#include "lib/base/status_macros.h"
+
+namespace superpose {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int64_t kLargestSize = 1 << 24;
+
+template <typename... Parts>
+absl::Status Unsupported(const Parts&... parts) {
+  return FailedPrecondition(reason::kModelUnsupported, parts...);
+}
+
+absl::StatusOr<Json> ReadJson(const std::string& path) {
+  SUPERPOSE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
+  bool deep = false;
+  auto shallow = [&](int depth, Json::parse_event_t, Json&) {
+    deep = deep || depth > 32;
+    return !deep;
+  };
+  Json json = Json::parse(file->text().begin(), file->text().end(), shallow, /*allow_exceptions=*/false);
+  if (deep || !json.is_object()) return InvalidArgument(reason::kFileCorrupt, path, " is no JSON object");
+  return json;
+}
+
+// A field that must be a whole number from 1; `fallback` 0 means that it must be there.
+absl::StatusOr<int64_t> Size(const Json& json, const char* field, int64_t fallback) {
+  auto found = json.find(field);
+  if ((found == json.end() || found->is_null()) && fallback > 0) return fallback;
+  if (found == json.end() || !found->is_number_integer()) return InvalidArgument(reason::kFileCorrupt, "config.json has no whole number ", field);
+  int64_t size = found->get<int64_t>();
+  if (size < 1 || size > kLargestSize) return InvalidArgument(reason::kFileCorrupt, "config.json: ", field, " is ", size);
+  return size;
+}
+
+absl::StatusOr<int64_t> TokenId(const Json& json, const char* field, int64_t vocab_size) {
+  auto found = json.find(field);
+  if (found == json.end() || found->is_null()) return vocab_size - 1;  // GPT-2's <|endoftext|> is the last token
+  int64_t id = found->is_number_integer() ? found->get<int64_t>() : -1;
+  if (id < 0 || id >= vocab_size) return InvalidArgument(reason::kFileCorrupt, "config.json: ", field, " is no token id under ", vocab_size);
+  return id;
+}
+
+bool Flag(const Json& json, const char* field, bool fallback) {
+  auto found = json.find(field);
+  return found != json.end() && found->is_boolean() ? found->get<bool>() : fallback;
+}
+
+std::string Text(const Json& json, const char* field, const std::string& fallback) {
+  auto found = json.find(field);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : fallback;
+}
+
+absl::Status CheckSupported(const Json& json, const ModelConfig& config) {
+  std::string type = Text(json, "model_type", "gpt2");
+  if (type != "gpt2") return Unsupported("config.json: model_type \"", type, "\"; only \"gpt2\" is supported");
+  if (Flag(json, "add_cross_attention", false)) return Unsupported("config.json: add_cross_attention is not supported");
+  const std::string& activation = config.activation_function;
+  if (activation != "gelu_new" && activation != "gelu" && activation != "relu") {
+    return Unsupported("config.json: activation_function \"", activation, "\"; gelu_new, gelu and relu are supported");
+  }
+  if (config.d_model % config.n_heads != 0) {
+    return InvalidArgument(reason::kFileCorrupt, "config.json: n_embd ", config.d_model, " is no multiple of n_head ", config.n_heads);
+  }
+  if (!(config.layer_norm_epsilon > 0 && config.layer_norm_epsilon < 1)) {
+    return InvalidArgument(reason::kFileCorrupt, "config.json: layer_norm_epsilon is ", config.layer_norm_epsilon);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ModelConfig> ParseConfig(const Json& json) {
+  ModelConfig config;
+  SUPERPOSE_ASSIGN_OR_RETURN(config.d_model, Size(json, "n_embd", 0));
+  SUPERPOSE_ASSIGN_OR_RETURN(config.n_layers, Size(json, "n_layer", 0));
+  SUPERPOSE_ASSIGN_OR_RETURN(config.n_heads, Size(json, "n_head", 0));
+  SUPERPOSE_ASSIGN_OR_RETURN(config.vocab_size, Size(json, "vocab_size", 0));
+  SUPERPOSE_ASSIGN_OR_RETURN(config.n_positions, Size(json, "n_positions", 0));
+  SUPERPOSE_ASSIGN_OR_RETURN(config.d_mlp, Size(json, "n_inner", 4 * config.d_model));
+  SUPERPOSE_ASSIGN_OR_RETURN(config.bos_token_id, TokenId(json, "bos_token_id", config.vocab_size));
+  SUPERPOSE_ASSIGN_OR_RETURN(config.eos_token_id, TokenId(json, "eos_token_id", config.vocab_size));
+  auto epsilon = json.find("layer_norm_epsilon");
+  if (epsilon != json.end() && epsilon->is_number()) config.layer_norm_epsilon = epsilon->get<double>();
+  config.activation_function = Text(json, "activation_function", "gelu_new");
+  if (config.activation_function == "gelu_pytorch_tanh") config.activation_function = "gelu_new";
+  bool scaled = Flag(json, "scale_attn_weights", true);
+  config.attention_scale = scaled ? 1.0 / std::sqrt(static_cast<double>(config.d_model / config.n_heads)) : 1.0;
+  config.scale_attention_by_inverse_layer = Flag(json, "scale_attn_by_inverse_layer_idx", false);
+  SUPERPOSE_RETURN_IF_ERROR(CheckSupported(json, config));
+  return config;
+}
+
+}  // namespace
+
+absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& path) {
+  SUPERPOSE_ASSIGN_OR_RETURN(Json json, ReadJson(path));
+  auto config = ParseConfig(json);
+  if (!config.ok()) return WithContext(config.status(), path);
+  return config;
+}
+
+}  // namespace superpose

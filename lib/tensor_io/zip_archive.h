@@ -1,0 +1,33 @@
+// Reading a ZIP archive whose entries are stored uncompressed, as torch.save writes it (APPNOTE.TXT, ZIP64 included).
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "lib/base/mapped_file.h"
+
+namespace superpose {
+
+struct ZipEntry {
+  size_t offset;  // of its bytes, from the start of the file
+  size_t size;
+};
+
+class ZipArchive {
+ public:
+  // Reads the directory; checks that every entry lies inside the file and that no name stands twice. FILE_CORRUPT; FILE_UNSUPPORTED for
+  // compressed or encrypted entries: a checkpoint has none, and so nothing here can unpack to more than the file's own size.
+  static absl::StatusOr<ZipArchive> Open(std::shared_ptr<const MappedFile> file);
+
+  const std::shared_ptr<const MappedFile>& file() const { return file_; }
+  const std::map<std::string, ZipEntry>& entries() const { return entries_; }
+
+ private:
+  std::shared_ptr<const MappedFile> file_;
+  std::map<std::string, ZipEntry> entries_;
+};
+
+}  // namespace superpose

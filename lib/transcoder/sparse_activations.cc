@@ -1,0 +1,71 @@
+#include "lib/transcoder/transcoder.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <numeric>
+
+namespace superpose {
+namespace {
+
+at::Tensor RowCounts(const SparseActivations& z) { return z.row_splits.slice(0, 1) - z.row_splits.slice(0, 0, z.rows()); }
+
+// The row of every entry, int64 [entries].
+at::Tensor RowOfEntry(const SparseActivations& z) { return at::repeat_interleave(RowCounts(z), z.entries()); }
+
+// The entries where `keep` (bool [entries]) is set.
+SparseActivations Filter(const SparseActivations& z, const at::Tensor& keep) {
+  at::Tensor kept_rows = RowOfEntry(z).masked_select(keep);
+  at::Tensor row_splits = at::zeros_like(z.row_splits);
+  row_splits.slice(0, 1).copy_(at::bincount(kept_rows, {}, z.rows()).cumsum(0));
+  return {row_splits, z.feature_ids.masked_select(keep), z.values.masked_select(keep), z.d_sae};
+}
+
+}  // namespace
+
+SparseActivations KeepFeatures(const SparseActivations& activations, const at::Tensor& feature_ids) {
+  at::Tensor wanted = at::zeros({activations.d_sae}, activations.values.options().dtype(at::kBool));
+  wanted.index_fill_(0, feature_ids.to(wanted.device(), at::kLong), true);
+  return Filter(activations, wanted.index_select(0, activations.feature_ids.to(at::kLong)));
+}
+
+SparseActivations KeepTopK(const SparseActivations& activations, int64_t k) {
+  SparseActivations z{activations.row_splits.cpu(), activations.feature_ids.cpu(), activations.values.cpu(), activations.d_sae};
+  at::Tensor keep = at::zeros({z.entries()}, at::kBool);
+  const int64_t* splits = z.row_splits.const_data_ptr<int64_t>();
+  const float* values = z.values.const_data_ptr<float>();
+  bool* kept = keep.data_ptr<bool>();
+  std::vector<int64_t> order;
+  for (int64_t row = 0; row < z.rows(); ++row) {
+    order.resize(splits[row + 1] - splits[row]);
+    std::iota(order.begin(), order.end(), splits[row]);
+    auto middle = order.begin() + std::min<int64_t>(k, static_cast<int64_t>(order.size()));
+    // Entries ascend by feature id, so the earlier entry wins a tie.
+    std::partial_sort(order.begin(), middle, order.end(),
+                      [&](int64_t a, int64_t b) { return values[a] != values[b] ? values[a] > values[b] : a < b; });
+    for (auto entry = order.begin(); entry != middle; ++entry) kept[*entry] = true;
+  }
+  return Filter(activations, keep.to(activations.values.device()));
+}
+
+SparseActivations SliceRows(const SparseActivations& activations, int64_t begin, int64_t end) {
+  int64_t first = activations.row_splits[begin].item<int64_t>();
+  int64_t last = activations.row_splits[end].item<int64_t>();
+  return {activations.row_splits.slice(0, begin, end + 1) - first, activations.feature_ids.slice(0, first, last),
+          activations.values.slice(0, first, last), activations.d_sae};
+}
+
+SparseActivations ConcatenateRows(const std::vector<SparseActivations>& parts) {
+  if (parts.size() == 1) return parts.front();
+  std::vector<at::Tensor> splits, ids, values;
+  int64_t entries = 0;
+  for (const SparseActivations& part : parts) {
+    splits.push_back((splits.empty() ? part.row_splits : part.row_splits.slice(0, 1)) + entries);
+    ids.push_back(part.feature_ids);
+    values.push_back(part.values);
+    entries += part.entries();
+  }
+  return {at::cat(splits), at::cat(ids), at::cat(values), parts.front().d_sae};
+}
+
+}  // namespace superpose

@@ -1,0 +1,56 @@
+#include "server/services/call.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/error.h"
+#include "server/services/rpc_status.h"
+#include "server/telemetry/log.h"
+
+namespace superpose {
+
+std::string UserOf(const grpc::CallbackServerContext& context) {
+  constexpr size_t kLongestName = 64;
+  const auto& metadata = context.client_metadata();
+  auto found = metadata.find("x-superpose-user");
+  if (found == metadata.end() || found->second.empty()) return "anonymous";
+  return std::string(found->second.data(), std::min(found->second.size(), kLongestName));
+}
+
+CallRecord::CallRecord(Metrics* metrics, std::string method, std::string user)
+    : metrics_(metrics), method_(std::move(method)), user_(std::move(user)), start_(absl::Now()) {}
+
+void CallRecord::End(const absl::Status& status) {
+  absl::Duration duration = absl::Now() - start_;
+  metrics_->RecordRequest(method_, status.code(), duration);
+  std::string milliseconds = absl::StrCat(absl::ToInt64Milliseconds(duration));
+  if (status.ok()) {
+    Log(LogLevel::kInfo, "rpc", {{"method", method_}, {"user", user_}, {"ms", milliseconds}});
+    return;
+  }
+  Log(LogLevel::kWarning, "rpc failed",
+      {{"method", method_},
+       {"user", user_},
+       {"ms", milliseconds},
+       {"code", absl::StatusCodeToString(status.code())},
+       {"reason", ReasonOf(status)},
+       {"error", std::string(status.message())}});
+}
+
+UnaryCall::UnaryCall(grpc::CallbackServerContext* context, Metrics* metrics, std::string method)
+    : context_(context), reactor_(context->DefaultReactor()), user_(UserOf(*context)), record_(metrics, std::move(method), user_) {}
+
+void UnaryCall::Finish(const absl::Status& status) {
+  record_.End(status);
+  reactor_->Finish(ToGrpcStatus(status));
+}
+
+grpc::ServerUnaryReactor* RunOnWorker(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker, std::string method,
+                                      std::function<absl::Status(const UnaryCall& call)> body) {
+  auto call = std::make_shared<UnaryCall>(context, metrics, std::move(method));
+  grpc::ServerUnaryReactor* reactor = call->reactor();
+  worker->Post([call, body = std::move(body)] { call->Finish(body(*call)); });
+  return reactor;
+}
+
+}  // namespace superpose

@@ -1,0 +1,15 @@
+#include "server/services/server_service.h"
+
+#include "server/services/call.h"
+
+namespace superpose {
+
+grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerContext* context, const v1::GetServerInfoRequest*,
+                                                           v1::GetServerInfoResponse* response) {
+  UnaryCall call(context, metrics_, "GetServerInfo");
+  *response = info_;
+  call.Finish(absl::OkStatus());
+  return call.reactor();
+}
+
+}  // namespace superpose

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "server/telemetry/metrics.h"
+#include "superpose/v1/server_service.grpc.pb.h"
+
+namespace superpose {
+
+// Says what this server is.
+class ServerServiceImpl final : public v1::ServerService::CallbackService {
+ public:
+  // `info` is what GetServerInfo answers.
+  ServerServiceImpl(v1::GetServerInfoResponse info, Metrics* metrics) : info_(std::move(info)), metrics_(metrics) {}
+
+  grpc::ServerUnaryReactor* GetServerInfo(grpc::CallbackServerContext* context, const v1::GetServerInfoRequest* request,
+                                          v1::GetServerInfoResponse* response) override;
+
+ private:
+  const v1::GetServerInfoResponse info_;
+  Metrics* const metrics_;
+};
+
+}  // namespace superpose

@@ -1,0 +1,53 @@
+#include "server/telemetry/metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include "lib/base/error.h"
+
+namespace superpose {
+namespace {
+
+const prometheus::Histogram::BucketBoundaries kSeconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25,
+                                                          0.5,   1,      2.5,   5,    10,    30,   60};
+
+}  // namespace
+
+Metrics::Metrics()
+    : registry_(std::make_shared<prometheus::Registry>()),
+      requests_(prometheus::BuildCounter().Name("superpose_requests_total").Help("RPCs by method and code").Register(*registry_)),
+      latencies_(prometheus::BuildHistogram()
+                     .Name("superpose_request_seconds")
+                     .Help("Time from the arrival of an RPC to its end, by method")
+                     .Register(*registry_)),
+      tokens_(prometheus::BuildCounter().Name("superpose_tokens_total").Help("Tokens computed, by kind of work").Register(*registry_)),
+      queue_depth_(prometheus::BuildGauge()
+                       .Name("superpose_device_queue_depth")
+                       .Help("Requests that wait for the device")
+                       .Register(*registry_)
+                       .Add({})),
+      jobs_(prometheus::BuildGauge().Name("superpose_jobs").Help("Jobs by state").Register(*registry_)) {}
+
+void Metrics::RecordRequest(absl::string_view method, absl::StatusCode code, absl::Duration duration) {
+  requests_.Add({{"method", std::string(method)}, {"code", absl::StatusCodeToString(code)}}).Increment();
+  latencies_.Add({{"method", std::string(method)}}, kSeconds).Observe(absl::ToDoubleSeconds(duration));
+}
+
+void Metrics::AddTokens(absl::string_view work, double tokens) { tokens_.Add({{"work", std::string(work)}}).Increment(tokens); }
+
+void Metrics::SetQueueDepth(double depth) { queue_depth_.Set(depth); }
+
+void Metrics::SetJobs(absl::string_view state, double count) { jobs_.Add({{"state", std::string(state)}}).Set(count); }
+
+std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(registry_->Collect()); }
+
+absl::StatusOr<std::unique_ptr<prometheus::Exposer>> Metrics::Expose(const std::string& address) {
+  try {
+    auto exposer = std::make_unique<prometheus::Exposer>(address);
+    exposer->RegisterCollectable(registry_);
+    return exposer;
+  } catch (const std::exception& error) {
+    return FailedPrecondition(reason::kConfigInvalid, "metrics_address ", address, " cannot be listened on: ", error.what());
+  }
+}
+
+}  // namespace superpose

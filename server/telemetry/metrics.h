@@ -1,0 +1,49 @@
+// What Prometheus scrapes at /metrics.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/exposer.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace superpose {
+
+// Thread-safe. Label values come from closed sets only (methods, codes, states), never from users.
+class Metrics {
+ public:
+  Metrics();
+
+  // superpose_requests_total{method, code} and superpose_request_seconds{method}.
+  void RecordRequest(absl::string_view method, absl::StatusCode code, absl::Duration duration);
+  // superpose_tokens_total{work}: "activations", "train_midcoder", "evaluate_midcoder".
+  void AddTokens(absl::string_view work, double tokens);
+  // superpose_device_queue_depth.
+  void SetQueueDepth(double depth);
+  // superpose_jobs{state}.
+  void SetJobs(absl::string_view state, double count);
+  // The text that a scrape would get.
+  std::string Text() const;
+
+  // Serves /metrics at host:port until the returned object goes. FAILED_PRECONDITION when the address cannot be had.
+  absl::StatusOr<std::unique_ptr<prometheus::Exposer>> Expose(const std::string& address);
+
+ private:
+  const std::shared_ptr<prometheus::Registry> registry_;
+  prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Histogram>& latencies_;
+  prometheus::Family<prometheus::Counter>& tokens_;
+  prometheus::Gauge& queue_depth_;
+  prometheus::Family<prometheus::Gauge>& jobs_;
+};
+
+}  // namespace superpose

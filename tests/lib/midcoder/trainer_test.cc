@@ -1,0 +1,315 @@
+#include "lib/midcoder/trainer.h"
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "tests/lib/midcoder/golden.h"
+#include "tests/status_matchers.h"
+
+namespace superpose {
+namespace {
+
+Budget OneUnit() {
+  return Budget([] { return true; });
+}
+
+class TrainerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    model_ = GoldenModel();
+    transcoder_ = GoldenTranscoder();
+    ASSERT_TRUE(model_ && transcoder_);
+  }
+
+  TrainerInputs Inputs(size_t layers = 1) const {
+    return {model_, std::vector<std::shared_ptr<const Transcoder>>(layers, transcoder_), Sequences(GoldenTokens()), "corpus"};
+  }
+  std::unique_ptr<MidcoderTrainer> NewTrainer(const TrainerConfig& config) const {
+    auto trainer = MidcoderTrainer::Create(Inputs(config.layers.size()), config);
+    EXPECT_TRUE(trainer.ok()) << trainer.status().ToString();
+    return trainer.ok() ? *std::move(trainer) : nullptr;
+  }
+  static void RunToStep(MidcoderTrainer& trainer, int64_t step) {
+    const Budget at_step([&] { return trainer.step() >= step; });
+    ASSERT_OK(trainer.RunSlice(at_step));
+    ASSERT_EQ(trainer.step(), step);
+    ASSERT_TRUE(trainer.at_step_boundary());
+  }
+  static TensorMap Copy(const TensorMap& tensors) {
+    TensorMap copy;
+    for (const auto& [name, tensor] : tensors) copy[name] = tensor.clone();
+    return copy;
+  }
+  static void ExpectEqual(const TensorMap& actual, const TensorMap& expected) {
+    ASSERT_EQ(actual.size(), expected.size());
+    for (const auto& [name, tensor] : expected) EXPECT_TRUE(at::equal(actual.at(name), tensor)) << name;
+  }
+
+  std::shared_ptr<const Model> model_;
+  std::shared_ptr<const Transcoder> transcoder_;
+};
+
+class GoldenTraining : public TrainerTest, public testing::WithParamInterface<MidForm> {
+ protected:
+  TensorMap Golden(const char* precision) const {
+    return GoldenTensors(std::string("tiny_mid_") + (GetParam() == MidForm::kDMlp ? "d_mlp" : "d_model") + "_" + precision +
+                         ".safetensors");
+  }
+  // Against float64 where it was kept.
+  static at::Tensor Best(const TensorMap& f32, const TensorMap& f64, const std::string& name) {
+    return f64.count(name) ? f64.at(name) : f32.at(name);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Forms, GoldenTraining, testing::Values(MidForm::kDMlp, MidForm::kDModel),
+                         [](const auto& info) { return info.param == MidForm::kDMlp ? "DMlp" : "DModel"; });
+
+// The tolerance is a fifth of what the smallest broken rule does: a forgotten weight decay moves W_mid by 1.4e-5.
+TEST_P(GoldenTraining, ParametersAfter1And10And50Steps) {
+  const TensorMap f32 = Golden("f32"), f64 = Golden("f64");
+  const auto trainer = NewTrainer(GoldenConfig(GetParam()));
+  for (int64_t step : {1, 10, 50}) {
+    RunToStep(*trainer, step);
+    for (const auto& [name, tensor] : trainer->midcoder(0).tensors()) {
+      const std::string key = "after_" + std::to_string(step) + "." + name;
+      EXPECT_LT(RelativeError(tensor, Best(f32, f64, key)), 3e-6) << key;
+    }
+  }
+}
+
+TEST_P(GoldenTraining, LossesAndLearningRates) {
+  const TensorMap golden = Golden("f64");
+  const auto trainer = NewTrainer(GoldenConfig(GetParam()));
+  ASSERT_OK_AND_ASSIGN(const bool done, trainer->RunSlice(Budget::Unlimited()));
+  EXPECT_TRUE(done);
+  const std::vector<StepLoss> history = trainer->HistorySince(0);
+  ASSERT_EQ(history.size(), 50);
+  for (int64_t i = 0; i < 50; ++i) {
+    const StepLoss& loss = history[i];
+    EXPECT_EQ(loss.step, i + 1);
+    EXPECT_EQ(loss.layer, 1);
+    EXPECT_DOUBLE_EQ(loss.lr, golden.at("lr")[i].item<double>());
+    const std::vector<double> actual = {loss.loss, loss.mse_mid, loss.mse_out, loss.mse_out_transcoder};
+    for (int64_t column = 0; column < 4; ++column) {
+      const double expected = golden.at("losses")[i][column].item<double>();
+      EXPECT_NEAR(actual[column], expected, 1e-6 * expected) << "step " << i + 1 << " column " << column;
+    }
+  }
+}
+
+// What keeps the tolerances honest: every setting that the golden run has is seen when it is another.
+TEST_P(GoldenTraining, ABrokenRuleShows) {
+  const at::Tensor expected = Golden("f64").at("after_50.W_mid");
+  const std::vector<std::function<void(TrainerConfig&)>> breaks = {
+      [](auto& config) { config.weight_decay = 0; },
+      [](auto& config) { config.adam_eps = 1.1e-8; },
+      [](auto& config) { config.steps_per_epoch = 1; },
+      [](auto& config) { config.mse_out_param = 0.999; },
+  };
+  for (size_t i = 0; i < breaks.size(); ++i) {
+    TrainerConfig config = GoldenConfig(GetParam());
+    breaks[i](config);
+    const auto trainer = NewTrainer(config);
+    ASSERT_OK(trainer->RunSlice(Budget::Unlimited()));
+    EXPECT_GT(RelativeError(trainer->midcoder(0).parameters().W_mid, expected), 6e-6) << "rule " << i;
+  }
+}
+
+TEST_F(TrainerTest, SlicesOfOneUnitGiveTheSameBits) {
+  TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+  config.steps = 4;
+  config.batch_size = 40;  // several chunks and row tiles a step
+  config.order = SequenceOrder::kShuffled;
+  config.seed = 5;
+  const auto whole = NewTrainer(config), sliced = NewTrainer(config);
+  ASSERT_OK(whole->RunSlice(Budget::Unlimited()));
+  int64_t slices = 0;
+  for (bool done = false; !done; ++slices) {
+    ASSERT_OK_AND_ASSIGN(done, sliced->RunSlice(OneUnit()));
+  }
+  EXPECT_GE(slices, 4 * (3 * 2 + 1 + 3 + 1));  // chunks x blocks, encoding, row tiles, feature blocks
+  ExpectEqual(sliced->CheckpointTensors(), whole->CheckpointTensors());
+  EXPECT_EQ(sliced->HistorySince(3).back().loss, whole->HistorySince(3).back().loss);
+}
+
+TEST_F(TrainerTest, ARunPastTheEndDoesNothing) {
+  TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+  config.steps = 1;
+  const auto trainer = NewTrainer(config);
+  ASSERT_OK(trainer->RunSlice(Budget::Unlimited()));
+  const TensorMap before = Copy(trainer->CheckpointTensors());
+  ASSERT_OK_AND_ASSIGN(const bool done, trainer->RunSlice(Budget::Unlimited()));
+  EXPECT_TRUE(done);
+  EXPECT_EQ(trainer->step(), 1);
+  EXPECT_EQ(trainer->tokens_seen(), 8 * 32);
+  ExpectEqual(trainer->CheckpointTensors(), before);
+}
+
+TEST_F(TrainerTest, LayersTrainedTogetherEqualLayersTrainedAlone) {
+  for (MidForm form : {MidForm::kDMlp, MidForm::kDModel}) {
+    TrainerConfig config = GoldenConfig(form);
+    config.steps = 3;
+    config.layers = {2, 0};
+    const auto together = NewTrainer(config);
+    ASSERT_OK(together->RunSlice(Budget::Unlimited()));
+    for (int64_t i = 0; i < 2; ++i) {
+      TrainerConfig single = config;
+      single.layers = {config.layers[i]};
+      const auto alone = NewTrainer(single);
+      ASSERT_OK(alone->RunSlice(Budget::Unlimited()));
+      ExpectEqual(together->midcoder(i).tensors(), alone->midcoder(0).tensors());
+      EXPECT_EQ(together->midcoder(i).layer(), config.layers[i]);
+    }
+    EXPECT_EQ(together->HistorySince(1).size(), 4);
+    EXPECT_EQ(together->HistorySince(2)[0].layer, 2);
+    EXPECT_EQ(together->HistorySince(2)[1].layer, 0);
+  }
+}
+
+class CheckpointTest : public TrainerTest {
+ protected:
+  // Shuffled, and 100 sequences a step, so that a resumed job goes on within a later permutation.
+  static TrainerConfig Config() {
+    TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+    config.steps = 12;
+    config.batch_size = 100;
+    config.order = SequenceOrder::kShuffled;
+    config.seed = 11;
+    return config;
+  }
+};
+
+TEST_F(CheckpointTest, AResumedRunEndsWithTheSameBits) {
+  const auto whole = NewTrainer(Config());
+  RunToStep(*whole, 7);
+  const std::string path = testing::TempDir() + "/checkpoint.safetensors";
+  ASSERT_OK(WriteSafetensors(path, whole->CheckpointTensors(), whole->CheckpointMetadata()));
+  RunToStep(*whole, 12);
+
+  ASSERT_OK_AND_ASSIGN(const SafetensorsFile file, SafetensorsFile::Open(path));
+  const auto resumed = NewTrainer(Config());
+  ASSERT_OK(resumed->RunSlice(OneUnit()));  // in the middle of a step: dropped
+  ASSERT_OK(resumed->Restore(file.tensors(), file.metadata()));
+  EXPECT_EQ(resumed->step(), 7);
+  EXPECT_TRUE(resumed->HistorySince(0).empty());
+  RunToStep(*resumed, 12);
+  ExpectEqual(resumed->CheckpointTensors(), whole->CheckpointTensors());
+  EXPECT_EQ(resumed->CheckpointMetadata(), whole->CheckpointMetadata());
+  EXPECT_EQ(resumed->HistorySince(0).front().step, 8);
+  EXPECT_EQ(resumed->HistorySince(11).back().loss, whole->HistorySince(11).back().loss);
+}
+
+TEST_F(CheckpointTest, OtherInputsAreRefusedByName) {
+  const auto trainer = NewTrainer(Config());
+  const TensorMap tensors = Copy(trainer->CheckpointTensors());
+  const StringMap metadata = trainer->CheckpointMetadata();
+  for (const char* key : {"model", "transcoder.layer1", "corpus", "config.lr", "config.steps", "config.seed", "config.order",
+                          "config.form", "config.gate", "config.layers", "config.batch_size", "config.context_length",
+                          "config.steps_per_epoch", "config.weight_decay", "config.adam_eps", "config.mse_out_param"}) {
+    ASSERT_EQ(metadata.count(key), 1) << key;
+    StringMap other = metadata;
+    other[key] = "another";
+    const absl::Status status = trainer->Restore(tensors, other);
+    EXPECT_THAT(status, IsError(absl::StatusCode::kFailedPrecondition, reason::kInputChanged));
+    EXPECT_THAT(status, MessageHas(key));
+  }
+}
+
+TEST_F(CheckpointTest, ConfigsThatDifferInTheLastDigitDiffer) {
+  TrainerConfig other = Config();
+  other.lr = std::nextafter(other.lr, 1);
+  const auto writer = NewTrainer(other), reader = NewTrainer(Config());
+  const absl::Status status = reader->Restore(writer->CheckpointTensors(), writer->CheckpointMetadata());
+  EXPECT_THAT(status, IsError(absl::StatusCode::kFailedPrecondition, reason::kInputChanged));
+  EXPECT_THAT(status, MessageHas("config.lr"));
+}
+
+TEST_F(CheckpointTest, DamagedCheckpointsAreRefusedAndChangeNothing) {
+  const auto trainer = NewTrainer(Config());
+  RunToStep(*trainer, 1);
+  const TensorMap good = Copy(trainer->CheckpointTensors());
+  const StringMap metadata = trainer->CheckpointMetadata();
+  const auto restore = [&](auto&& spoil) {
+    TensorMap tensors = good;
+    StringMap facts = metadata;
+    spoil(tensors, facts);
+    return trainer->Restore(tensors, facts);
+  };
+  const auto invalid = absl::StatusCode::kInvalidArgument;
+  EXPECT_THAT(restore([](auto& t, auto&) { t.erase("layer1.b_mid.exp_avg"); }), IsError(invalid, reason::kTensorMissing));
+  EXPECT_THAT(restore([](auto& t, auto&) { t["layer1.b_mid"] = at::zeros({3}); }),
+              IsError(invalid, reason::kTensorShapeMismatch));
+  EXPECT_THAT(restore([](auto& t, auto&) { t["layer1.b_mid"] = t["layer1.b_mid"].to(at::kDouble); }),
+              IsError(invalid, reason::kTensorShapeMismatch));
+  EXPECT_THAT(restore([](auto& t, auto&) {
+                t["layer1.W_mid"] = at::full_like(t["layer1.W_mid"], std::numeric_limits<float>::quiet_NaN());
+              }),
+              IsError(invalid, reason::kTensorNotFinite));
+  EXPECT_THAT(restore([](auto&, auto& m) { m.erase("step"); }), IsError(invalid, reason::kFileCorrupt));
+  EXPECT_THAT(restore([](auto&, auto& m) { m["step"] = "-1"; }), IsError(invalid, reason::kFileCorrupt));
+  EXPECT_THAT(restore([](auto&, auto& m) { m["step"] = "13"; }), IsError(invalid, reason::kFileCorrupt));
+  EXPECT_THAT(restore([](auto&, auto& m) { m["sequences_taken"] = "many"; }), IsError(invalid, reason::kFileCorrupt));
+  EXPECT_THAT(restore([](auto&, auto& m) { m.erase("model"); }), IsError(invalid, reason::kFileCorrupt));
+  ExpectEqual(trainer->CheckpointTensors(), good);
+  EXPECT_EQ(trainer->step(), 1);
+}
+
+TEST_F(TrainerTest, DivergenceNamesTheStepAndStays) {
+  TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+  config.lr = 1e30;
+  config.weight_decay = 0;
+  const auto trainer = NewTrainer(config);
+  const auto result = trainer->RunSlice(Budget::Unlimited());
+  EXPECT_THAT(result, IsError(absl::StatusCode::kFailedPrecondition, reason::kTrainingDiverged));
+  EXPECT_THAT(result, MessageHas("step 2"));
+  EXPECT_EQ(trainer->step(), 1);
+  EXPECT_THAT(trainer->RunSlice(OneUnit()), IsError(absl::StatusCode::kFailedPrecondition, reason::kTrainingDiverged));
+}
+
+TEST_F(TrainerTest, InputsThatDoNotFitAreRefused) {
+  const TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+  const auto create = [&](const TrainerInputs& inputs, const TrainerConfig& with) {
+    return MidcoderTrainer::Create(inputs, with).status();
+  };
+  const auto invalid = absl::StatusCode::kInvalidArgument;
+  EXPECT_THAT(create(Inputs(2), config), IsError(invalid, reason::kTranscoderMismatch));
+  TrainerConfig layer = config;
+  layer.layers = {3};
+  EXPECT_THAT(create(Inputs(), layer), IsError(invalid, reason::kLayerOutOfRange));
+  TrainerConfig steps = config;
+  steps.steps = 0;
+  EXPECT_THAT(create(Inputs(), steps), IsError(invalid, reason::kConfigInvalid));
+  TrainerInputs empty = Inputs();
+  empty.sequences = Sequences(at::zeros({0, 32}, at::kLong));
+  EXPECT_THAT(create(empty, config), IsError(invalid, reason::kCorpusTooSmall));
+  TrainerInputs long_sequences = Inputs();
+  long_sequences.sequences = Sequences(at::zeros({8, 65}, at::kLong));
+  EXPECT_THAT(create(long_sequences, config), IsError(invalid, reason::kContextExceeded));
+}
+
+TEST_F(TrainerTest, ATokenOutsideTheVocabularyIsAnError) {
+  TrainerInputs inputs = Inputs();
+  inputs.sequences = Sequences(at::full({8, 32}, 256, at::kLong));
+  ASSERT_OK_AND_ASSIGN(const auto trainer, MidcoderTrainer::Create(inputs, GoldenConfig(MidForm::kDMlp)));
+  EXPECT_THAT(trainer->RunSlice(OneUnit()), IsError(absl::StatusCode::kInvalidArgument, reason::kTokenOutOfRange));
+}
+
+// One sequence of one token, sequences longer than a chunk: the smallest and an uneven shape.
+TEST_F(TrainerTest, UnusualShapesTrain) {
+  for (const at::Tensor& tokens : {at::full({1, 1}, 255, at::kLong), GoldenTokens().narrow(0, 0, 3).narrow(1, 0, 31)}) {
+    TrainerInputs inputs = Inputs();
+    inputs.sequences = Sequences(tokens);
+    TrainerConfig config = GoldenConfig(MidForm::kDModel);
+    config.gate = MidGate::kModel;
+    config.steps = 3;
+    config.batch_size = 17;
+    config.order = SequenceOrder::kShuffled;
+    ASSERT_OK_AND_ASSIGN(const auto trainer, MidcoderTrainer::Create(inputs, config));
+    ASSERT_OK_AND_ASSIGN(const bool done, trainer->RunSlice(Budget::Unlimited()));
+    EXPECT_TRUE(done);
+    EXPECT_LT(trainer->HistorySince(2)[0].loss, trainer->HistorySince(0)[0].loss);
+  }
+}
+
+}  // namespace
+}  // namespace superpose
