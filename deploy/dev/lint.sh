@@ -45,6 +45,7 @@ lint() {
   check "ruff" "$bin/ruff" check --quiet .
   check "shellcheck" lint_bash
   check "buf lint" "$bin/buf" lint
+  check "Python stubs" check_stubs
   check "buf format" "$bin/buf" format --diff --exit-code proto
   check "clang-tidy" lint_tidy "$@"
   [[ -z $failed ]] || fail "lint: found something; ./dev format mends what is only format"

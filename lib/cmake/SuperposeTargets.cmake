@@ -21,6 +21,7 @@ function(superpose_test name)
   target_include_directories(${name} PRIVATE "${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE SUPERPOSE_TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data"
+                                             SUPERPOSE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              SUPERPOSE_DEMO_DIR="${CMAKE_SOURCE_DIR}/deploy/demo")
   add_test(NAME ${name} COMMAND ${name})
   # The label is the folder that is tested, as in `ctest -L lib/corpus`.

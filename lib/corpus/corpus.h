@@ -16,38 +16,51 @@ namespace superpose {
 enum class CorpusSplit { kTrain, kHeldout, kAll };
 
 struct CorpusFile {
-  std::string path;           // .txt (one document), .jsonl ({"text": ..} a line), .npy (1-D or 2-D integers), .bin (little-endian)
-  std::string token_dtype;    // of .bin: "uint16" (default) or "uint32"
+  std::string
+      path;  // .txt (one document), .jsonl ({"text": ..} a line), .npy (1-D or 2-D integers), .bin (little-endian)
+  std::string token_dtype;  // of .bin: "uint16" (default) or "uint32"
 };
 
-// How documents become sequences is the reference's rule: documents joined by end-of-text, cut into chunks of context_length - 1, the
-// remainder dropped, BOS put before each chunk. A 2-D token array is used as it is: row = sequence. 1-D token files are cut like text.
-// Text documents are held out when the first 8 bytes of the SHA-256 of their text, as a big-endian number, modulo 100 is under 5;
-// token arrays have no split.
+// How documents become sequences is the reference's rule: documents joined by end-of-text, cut into chunks of
+// context_length - 1, the remainder dropped, BOS put before each chunk. A 2-D token array is used as it is: row =
+// sequence. 1-D token files are cut like text. Text documents are held out when the first 8 bytes of the SHA-256 of
+// their text, as a big-endian number, modulo 100 is under 5; token arrays have no split.
 class Corpus {
  public:
-  // Text formats need a tokenizer (TOKENIZER_MISSING). Tokenizes text at once. Errors: those of the files, TOKEN_OUT_OF_RANGE for an id not
-  // under vocab_size, FILE_UNSUPPORTED for a dtype that is no integer, INVALID_UTF8, EMPTY_INPUT.
-  static absl::StatusOr<std::shared_ptr<const Corpus>> Load(const CorpusFile& file, const Tokenizer* tokenizer, int64_t vocab_size,
-                                                            int64_t bos_token_id, int64_t eos_token_id);
+  // Text formats need a tokenizer (TOKENIZER_MISSING). Tokenizes text at once. Errors: those of the files,
+  // TOKEN_OUT_OF_RANGE for an id not under vocab_size, FILE_UNSUPPORTED for a dtype that is no integer, INVALID_UTF8,
+  // EMPTY_INPUT.
+  static absl::StatusOr<std::shared_ptr<const Corpus>> Load(const CorpusFile& file, const Tokenizer* tokenizer,
+                                                            int64_t vocab_size, int64_t bos_token_id,
+                                                            int64_t eos_token_id);
 
   bool is_array() const { return row_length_ > 0; }  // a 2-D array: sequences have the length they have
   int64_t row_length() const { return row_length_; }
-  int64_t documents() const { return documents_; }   // 0 for token files
-  int64_t tokens() const;                            // all splits, end-of-text included, BOS not
+  int64_t documents() const { return documents_; }                   // 0 for token files
+  int64_t tokens() const;                                            // all splits, end-of-text included, BOS not
   const std::string& content_hash() const { return content_hash_; }  // of the token ids and the cut
 
-  // Sequences of `context_length` tokens (BOS included). INVALID_ARGUMENT / CONFIG_INVALID when an array's rows have another length or a split is asked of
-  // an array; CORPUS_TOO_SMALL when not one sequence results. The view keeps the corpus alive.
-  absl::StatusOr<std::shared_ptr<const class TokenSequences>> Sequences(int64_t context_length, CorpusSplit split) const;
+  // Sequences of `context_length` tokens (BOS included). INVALID_ARGUMENT / CONFIG_INVALID when an array's rows have
+  // another length or a split is asked of an array; CORPUS_TOO_SMALL when not one sequence results. The view keeps the
+  // corpus alive.
+  absl::StatusOr<std::shared_ptr<const class TokenSequences>> Sequences(int64_t context_length,
+                                                                        CorpusSplit split) const;
 
  private:
-  friend class TokenSequences;
+  struct Content;
   Corpus() = default;
+  absl::Status LoadText(const CorpusFile& file, const Tokenizer* tokenizer);
+  absl::Status LoadTokens(const CorpusFile& file);
+  std::string Hash() const;
+  absl::StatusOr<std::shared_ptr<const class TokenSequences>> Rows(int64_t context_length) const;
+  absl::StatusOr<std::shared_ptr<const class TokenSequences>> Chunks(int64_t context_length, CorpusSplit split) const;
+
   int64_t row_length_ = 0;
   int64_t documents_ = 0;
+  int64_t bos_token_id_ = 0;
+  int64_t eos_token_id_ = 0;
   std::string content_hash_;
-  // Implementation fields follow.
+  std::shared_ptr<const Content> content_;  // views keep it alive
 };
 
 // `count()` sequences by index.
@@ -62,8 +75,8 @@ class TokenSequences {
 
 enum class SequenceOrder { kShuffled, kSequential };
 
-// Endless batches of sequence indices: in order, or a new seeded permutation each pass. The position is one number, so a job that
-// resumes calls Seek with the number of sequences it had taken and goes on exactly where it was.
+// Endless batches of sequence indices: in order, or a new seeded permutation each pass. The position is one number, so
+// a job that resumes calls Seek with the number of sequences it had taken and goes on exactly where it was.
 class SequenceSampler {
  public:
   SequenceSampler(int64_t count, SequenceOrder order, uint64_t seed);
@@ -72,8 +85,14 @@ class SequenceSampler {
   std::vector<int64_t> Next(int64_t batch_size);
 
  private:
-  // Implementation fields follow.
+  void Shuffle(int64_t pass);
+
+  int64_t count_;
+  SequenceOrder order_;
+  uint64_t seed_;
   int64_t taken_ = 0;
+  int64_t shuffled_pass_ = -1;
+  std::vector<int64_t> permutation_;  // of that pass
 };
 
 }  // namespace superpose

@@ -13,8 +13,8 @@ std::string ContentHash(const TensorMap& tensors) {
   Sha256 hash;
   for (const auto& [name, tensor] : tensors) {
     // Lengths come first, so that no two lists of tensors give the same bytes.
-    hash.Update(absl::StrCat(name.size(), ":", name, " ", SafetensorsName(tensor.scalar_type()), " [", absl::StrJoin(tensor.sizes(), ","), "] ",
-                             tensor.nbytes(), ":"));
+    hash.Update(absl::StrCat(name.size(), ":", name, " ", SafetensorsName(tensor.scalar_type()), " [",
+                             absl::StrJoin(tensor.sizes(), ","), "] ", tensor.nbytes(), ":"));
     at::Tensor bytes = tensor.detach().to(at::kCPU).contiguous();
     hash.Update(bytes.data_ptr(), bytes.nbytes());
   }

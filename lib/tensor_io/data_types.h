@@ -13,7 +13,8 @@ std::string SafetensorsName(at::ScalarType type);
 // The element type of a safetensors name; at::ScalarType::Undefined when there is none.
 at::ScalarType TypeOfSafetensorsName(absl::string_view name);
 
-// The element type of a PyTorch storage class or dtype, such as "FloatStorage" or "float32"; Undefined when there is none.
+// The element type of a PyTorch storage class or dtype, such as "FloatStorage" or "float32"; Undefined when there is
+// none.
 at::ScalarType TypeOfPytorchName(absl::string_view name);
 
 }  // namespace superpose

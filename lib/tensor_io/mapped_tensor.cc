@@ -2,42 +2,43 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace superpose {
 namespace {
 
-// Bytes from the first element to the end of the last.
-size_t SpanBytes(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, size_t element_size) {
-  int64_t last = 0;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] == 0) return 0;
-    last += (sizes[i] - 1) * strides[i];
-  }
-  return static_cast<size_t>(last + 1) * element_size;
-}
-
-}  // namespace
-
-at::Tensor TensorOverFile(const std::shared_ptr<const MappedFile>& file, size_t offset, at::ScalarType type,
-                          const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides) {
-  size_t element_size = c10::elementSize(type);
-  size_t bytes = SpanBytes(sizes, strides, element_size);
-  if (bytes == 0) return at::empty_strided(sizes, strides, at::TensorOptions(type));
-  const uint8_t* data = file->data() + offset;
-  if (reinterpret_cast<uintptr_t>(data) % element_size == 0) {
-    auto keep_alive = [file](void*) {};
-    return at::from_blob(const_cast<uint8_t*>(data), sizes, strides, keep_alive, at::TensorOptions(type));
-  }
-  at::Tensor copy = at::empty_strided(sizes, strides, at::TensorOptions(type));
-  std::memcpy(copy.data_ptr(), data, bytes);
-  return copy;
-}
-
 std::vector<int64_t> ContiguousStrides(const std::vector<int64_t>& sizes) {
   std::vector<int64_t> strides(sizes.size(), 1);
   for (size_t i = sizes.size(); i-- > 1;) strides[i - 1] = strides[i] * std::max<int64_t>(sizes[i], 1);
   return strides;
+}
+
+}  // namespace
+
+at::Storage StorageOverFile(const std::shared_ptr<const MappedFile>& file, size_t offset, size_t bytes,
+                            size_t alignment) {
+  const uint8_t* data = file->data() + offset;
+  int64_t size = static_cast<int64_t>(bytes);
+  if (bytes > 0 && reinterpret_cast<uintptr_t>(data) % alignment == 0) {
+    auto keep_alive = [file](void*) {};
+    return at::from_blob(const_cast<uint8_t*>(data), {size}, keep_alive, at::TensorOptions(at::kByte)).storage();
+  }
+  at::Tensor copy = at::empty({size}, at::TensorOptions(at::kByte));
+  if (bytes > 0) std::memcpy(copy.data_ptr(), data, bytes);
+  return copy.storage();
+}
+
+at::Tensor TensorOfStorage(const at::Storage& storage, at::ScalarType type, int64_t offset,
+                           const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides) {
+  return at::empty({0}, at::TensorOptions(type)).set_(storage, offset, sizes, strides);
+}
+
+at::Tensor TensorOverFile(const std::shared_ptr<const MappedFile>& file, size_t offset, at::ScalarType type,
+                          const std::vector<int64_t>& sizes) {
+  size_t bytes = static_cast<size_t>(ByteCount(sizes, type));
+  at::Storage storage = StorageOverFile(file, offset, bytes, c10::elementSize(type));
+  return TensorOfStorage(storage, type, 0, sizes, ContiguousStrides(sizes));
 }
 
 int64_t ElementCount(const std::vector<int64_t>& sizes) {
@@ -51,6 +52,13 @@ int64_t ElementCount(const std::vector<int64_t>& sizes) {
   }
   if (overflow) return -1;
   return empty ? 0 : count;
+}
+
+int64_t ByteCount(const std::vector<int64_t>& sizes, at::ScalarType type) {
+  int64_t bytes = 0;
+  int64_t count = ElementCount(sizes);
+  bool overflow = __builtin_mul_overflow(count, static_cast<int64_t>(c10::elementSize(type)), &bytes);
+  return overflow || count < 0 ? -1 : bytes;
 }
 
 }  // namespace superpose

@@ -14,7 +14,8 @@ const PickleValue* PickleDict::Find(absl::string_view key) const {
 
 const PickleValue* PickleRecord::Find(absl::string_view field) const {
   const auto* dict = std::get_if<const PickleDict*>(&state);
-  return dict == nullptr ? nullptr : (*dict)->Find(field);
+  const PickleValue* found = dict == nullptr ? nullptr : (*dict)->Find(field);
+  return found != nullptr ? found : entries.Find(field);
 }
 
 }  // namespace superpose

@@ -21,9 +21,10 @@ struct PickleRecord;
 struct PickleGlobal;
 struct PickleStorage;
 
-// None, a plain value, or a pointer into the PickleDocument that owns all containers.
-using PickleValue = std::variant<std::monostate, bool, int64_t, double, std::string, at::Tensor, const PickleSequence*, const PickleDict*,
-                                 const PickleRecord*, const PickleGlobal*, const PickleStorage*>;
+// None, a plain value (bytes are std::string as well as text), or a pointer into the PickleDocument that owns all
+// containers. Containers may be nested without limit and may hold themselves.
+using PickleValue = std::variant<std::monostate, bool, int64_t, double, std::string, at::Tensor, const PickleSequence*,
+                                 const PickleDict*, const PickleRecord*, const PickleGlobal*, const PickleStorage*>;
 
 // A list, tuple or set.
 struct PickleSequence {
@@ -44,24 +45,29 @@ struct PickleGlobal {
   std::string name;
 };
 
-// An object of a class that is not known, or the call of a function that is not known: what it would have been made from.
+// An object of a class that is not known, or the call of a function that is not known: what it would have been made
+// from. Integers that do not fit 64 bits are records as well: builtins.int of their two's complement little-endian
+// bytes.
 struct PickleRecord {
   PickleGlobal type;
   PickleValue arguments;
-  PickleValue state;  // what __setstate__ or __dict__ would have received
+  PickleValue state = {};        // what __setstate__ or __dict__ would have received
+  PickleSequence appended = {};  // what a subclass of list would hold
+  PickleDict entries = {};       // what a subclass of dict would hold
 
-  // A field of its state, or null.
+  // A field of its state, or else of its entries, or null.
   const PickleValue* Find(absl::string_view field) const;
 };
 
 // The bytes that tensors are views of.
 struct PickleStorage {
   at::ScalarType type;
-  size_t offset;    // in the file
+  at::Storage data;
   int64_t elements;
 };
 
-// A pickle and all that it holds. Containers live in one arena, so that neither deep nesting nor cycles can harm whoever frees it.
+// A pickle and all that it holds. Containers live in one arena, so that neither deep nesting nor cycles can harm
+// whoever frees it.
 class PickleDocument {
  public:
   PickleDocument() = default;

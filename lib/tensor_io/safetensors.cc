@@ -20,6 +20,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr char kMetadata[] = "__metadata__";
 constexpr size_t kLengthBytes = 8;
 constexpr size_t kLongestHeader = 100'000'000;  // the format's own limit
 constexpr int kDeepestHeader = 4;               // header, tensor, shape
@@ -49,22 +50,24 @@ absl::StatusOr<Json> ParseHeader(const std::string& path, absl::string_view text
     if (depth > kDeepestHeader) deep = true;
     if (event == Json::parse_event_t::object_start) keys.emplace_back();
     if (event == Json::parse_event_t::object_end && !keys.empty()) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.empty()) twice = twice || !keys.back().insert(parsed.get<std::string>()).second;
+    if (event == Json::parse_event_t::key && !keys.empty())
+      twice = twice || !keys.back().insert(parsed.get<std::string>()).second;
     return !deep && !twice;
   };
   Json header = Json::parse(text.begin(), text.end(), check, /*allow_exceptions=*/false);
   if (twice) return Corrupt(path, "a name stands twice in its header");
-  if (deep || header.is_discarded() || !header.is_object()) return Corrupt(path, "its header is not the JSON object it should be");
+  if (deep || header.is_discarded() || !header.is_object())
+    return Corrupt(path, "its header is not the JSON object it should be");
   return header;
 }
 
 absl::StatusOr<StringMap> ParseMetadata(const std::string& path, const Json& header) {
   StringMap metadata;
-  auto found = header.find("__metadata__");
+  auto found = header.find(kMetadata);
   if (found == header.end()) return metadata;
-  if (!found->is_object()) return Corrupt(path, "__metadata__ is no object");
+  if (!found->is_object()) return Corrupt(path, kMetadata, " is no object");
   for (const auto& [key, value] : found->items()) {
-    if (!value.is_string()) return Corrupt(path, "__metadata__.", key, " is no string");
+    if (!value.is_string()) return Corrupt(path, kMetadata, ".", key, " is no string");
     metadata[key] = value.get<std::string>();
   }
   return metadata;
@@ -78,33 +81,36 @@ struct Entry {
   size_t end;
 };
 
-absl::StatusOr<std::vector<int64_t>> Integers(const std::string& path, const std::string& name, const Json& entry, const char* field) {
+absl::StatusOr<std::vector<int64_t>> Integers(const std::string& path, const std::string& name, const Json& entry,
+                                              const char* field) {
   auto found = entry.find(field);
   if (found == entry.end() || !found->is_array()) return Corrupt(path, name, " has no array ", field);
   std::vector<int64_t> integers;
   for (const Json& value : *found) {
-    if (!value.is_number_unsigned() || value.get<uint64_t>() > INT64_MAX) return Corrupt(path, name, ".", field, " has a value that is no size");
+    if (!value.is_number_unsigned() || value.get<uint64_t>() > INT64_MAX)
+      return Corrupt(path, name, ".", field, " has a value that is no size");
     integers.push_back(value.get<int64_t>());
   }
   return integers;
 }
 
-absl::StatusOr<Entry> ParseEntry(const std::string& path, const std::string& name, const Json& json, size_t data_bytes) {
-  if (!json.is_object() || !json.contains("dtype") || !json["dtype"].is_string()) return Corrupt(path, name, " has no dtype");
+absl::StatusOr<Entry> ParseEntry(const std::string& path, const std::string& name, const Json& json,
+                                 size_t data_bytes) {
+  if (!json.is_object() || !json.contains("dtype") || !json["dtype"].is_string())
+    return Corrupt(path, name, " has no dtype");
   std::string dtype = json["dtype"].get<std::string>();
   at::ScalarType type = TypeOfSafetensorsName(dtype);
   if (type == at::ScalarType::Undefined) {
-    return InvalidArgument(reason::kFileUnsupported, path, ": tensor ", name, " has dtype ", dtype, ", which is not supported");
+    return InvalidArgument(reason::kFileUnsupported, path, ": tensor ", name, " has dtype ", dtype,
+                           ", which is not supported");
   }
   SUPERPOSE_ASSIGN_OR_RETURN(std::vector<int64_t> sizes, Integers(path, name, json, "shape"));
   SUPERPOSE_ASSIGN_OR_RETURN(std::vector<int64_t> offsets, Integers(path, name, json, "data_offsets"));
-  int64_t count = ElementCount(sizes);
-  if (sizes.size() > kMostDimensions || count < 0) return Corrupt(path, name, " has an impossible shape");
+  int64_t bytes = ByteCount(sizes, type);
+  if (sizes.size() > kMostDimensions || bytes < 0) return Corrupt(path, name, " has an impossible shape");
   bool inside = offsets.size() == 2 && offsets[0] <= offsets[1] && static_cast<size_t>(offsets[1]) <= data_bytes;
   if (!inside) return Corrupt(path, name, " has data_offsets outside the file's ", data_bytes, " bytes of data");
-  int64_t bytes = 0;
-  bool overflow = __builtin_mul_overflow(count, static_cast<int64_t>(c10::elementSize(type)), &bytes);
-  if (overflow || bytes != offsets[1] - offsets[0]) {
+  if (bytes != offsets[1] - offsets[0]) {
     return Corrupt(path, name, " has shape [", absl::StrJoin(sizes, ", "), "] but ", offsets[1] - offsets[0], " bytes");
   }
   return Entry{name, type, std::move(sizes), static_cast<size_t>(offsets[0]), static_cast<size_t>(offsets[1])};
@@ -116,39 +122,48 @@ absl::Status CheckCoverage(const std::string& path, std::vector<Entry>& entries,
             [](const Entry& a, const Entry& b) { return std::tie(a.begin, a.end) < std::tie(b.begin, b.end); });
   size_t next = 0;
   for (const Entry& entry : entries) {
-    if (entry.begin != next) return Corrupt(path, entry.begin < next ? "tensors overlap at " : "there is a gap before ", entry.name);
+    if (entry.begin != next)
+      return Corrupt(path, entry.begin < next ? "tensors overlap at " : "there is a gap before ", entry.name);
     next = entry.end;
   }
   return next == data_bytes ? absl::OkStatus() : Corrupt(path, data_bytes - next, " bytes of data belong to no tensor");
 }
 
-absl::StatusOr<TensorMap> ReadTensors(const std::shared_ptr<const MappedFile>& file, const Json& header, size_t data_start) {
+absl::StatusOr<TensorMap> ReadTensors(const std::shared_ptr<const MappedFile>& file, const Json& header,
+                                      size_t data_start) {
   size_t data_bytes = file->size() - data_start;
   std::vector<Entry> entries;
   for (const auto& [name, json] : header.items()) {
-    if (name == "__metadata__") continue;
+    if (name == kMetadata) continue;
     SUPERPOSE_ASSIGN_OR_RETURN(Entry entry, ParseEntry(file->path(), name, json, data_bytes));
     entries.push_back(std::move(entry));
   }
   SUPERPOSE_RETURN_IF_ERROR(CheckCoverage(file->path(), entries, data_bytes));
   TensorMap tensors;
   for (const Entry& entry : entries) {
-    tensors[entry.name] = TensorOverFile(file, data_start + entry.begin, entry.type, entry.sizes, ContiguousStrides(entry.sizes));
+    tensors[entry.name] = TensorOverFile(file, data_start + entry.begin, entry.type, entry.sizes);
   }
   return tensors;
 }
 
 absl::StatusOr<std::string> MakeHeader(const TensorMap& tensors, const StringMap& metadata) {
   Json header = Json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  if (!metadata.empty()) header[kMetadata] = metadata;
   size_t offset = 0;
   for (const auto& [name, tensor] : tensors) {
+    if (name == kMetadata)
+      return InvalidArgument(reason::kFileUnsupported, "safetensors keeps the name ", kMetadata, " for itself");
     std::string dtype = SafetensorsName(tensor.scalar_type());
-    if (dtype.empty()) return InvalidArgument(reason::kFileUnsupported, "tensor ", name, " has a dtype that safetensors cannot hold");
-    header[name] = {{"dtype", dtype}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, offset + tensor.nbytes()}}};
+    if (dtype.empty())
+      return InvalidArgument(reason::kFileUnsupported, "tensor ", name, " has a dtype that safetensors cannot hold");
+    header[name] = {
+        {"dtype", dtype}, {"shape", tensor.sizes().vec()}, {"data_offsets", {offset, offset + tensor.nbytes()}}};
     offset += tensor.nbytes();
   }
   std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
+  if (text != header.dump(-1, ' ', false, Json::error_handler_t::ignore)) {
+    return InvalidArgument(reason::kInvalidUtf8, "a tensor's name or a metadata text is not valid UTF-8");
+  }
   text.append((kLengthBytes - text.size() % kLengthBytes) % kLengthBytes, ' ');
   return text;
 }
@@ -157,10 +172,10 @@ absl::StatusOr<std::string> MakeHeader(const TensorMap& tensors, const StringMap
 
 absl::StatusOr<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
   SUPERPOSE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
-  SUPERPOSE_ASSIGN_OR_RETURN(absl::string_view text, HeaderText(*file));
-  SUPERPOSE_ASSIGN_OR_RETURN(Json header, ParseHeader(path, text));
-  SUPERPOSE_ASSIGN_OR_RETURN(StringMap metadata, ParseMetadata(path, header));
   return CatchTorch([&]() -> absl::StatusOr<SafetensorsFile> {
+    SUPERPOSE_ASSIGN_OR_RETURN(absl::string_view text, HeaderText(*file));
+    SUPERPOSE_ASSIGN_OR_RETURN(Json header, ParseHeader(path, text));
+    SUPERPOSE_ASSIGN_OR_RETURN(StringMap metadata, ParseMetadata(path, header));
     SUPERPOSE_ASSIGN_OR_RETURN(TensorMap tensors, ReadTensors(file, header, kLengthBytes + text.size()));
     return SafetensorsFile(std::move(tensors), std::move(metadata));
   });
@@ -170,8 +185,10 @@ absl::StatusOr<at::Tensor> SafetensorsFile::Tensor(const std::string& name) cons
   auto found = tensors_.find(name);
   if (found != tensors_.end()) return found->second;
   std::vector<std::string> names;
-  for (auto next = tensors_.lower_bound(name.substr(0, 1)); next != tensors_.end() && names.size() < 8; ++next) names.push_back(next->first);
-  return NotFound(reason::kTensorMissing, "no tensor ", name, " among ", tensors_.size(), "; near it: ", absl::StrJoin(names, ", "));
+  for (auto next = tensors_.lower_bound(name.substr(0, 1)); next != tensors_.end() && names.size() < 8; ++next)
+    names.push_back(next->first);
+  return NotFound(reason::kTensorMissing, "no tensor ", name, " among ", tensors_.size(),
+                  "; near it: ", absl::StrJoin(names, ", "));
 }
 
 absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors, const StringMap& metadata) {

@@ -20,8 +20,8 @@ using StringMap = std::map<std::string, std::string>;
 // A file mapped into memory. Tensors alias the mapping (CPU, contiguous, never to be written to) and keep it alive.
 class SafetensorsFile {
  public:
-  // Checks the whole header before anything is believed: length, JSON, dtypes, shapes, offsets inside the file, no overlap
-  // and no gap. Errors: FILE_NOT_FOUND, FILE_CORRUPT, FILE_UNSUPPORTED (a dtype LibTorch has no equal of).
+  // Checks the whole header before anything is believed: length, JSON, dtypes, shapes, offsets inside the file, no
+  // overlap and no gap. Errors: FILE_NOT_FOUND, FILE_CORRUPT, FILE_UNSUPPORTED (a dtype LibTorch has no equal of).
   static absl::StatusOr<SafetensorsFile> Open(const std::string& path);
 
   // The tensor, zero-copy; TENSOR_MISSING lists the nearest names.

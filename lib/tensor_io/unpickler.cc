@@ -14,18 +14,67 @@
 namespace superpose {
 namespace {
 
-constexpr uint64_t kMostValues = 50'000'000;  // a pickle of pushes alone cannot fill the memory
+constexpr uint64_t kMostMemory = uint64_t{1}
+                                 << 30;  // so that a small pickle of copies of copies cannot fill the memory
+constexpr uint64_t kValueMemory = 64;    // about what one value or memo entry takes beside its text
+constexpr size_t kStorageAlignment = 16;
 constexpr size_t kMostDimensions = 64;
 
 // Opcodes of CPython's Lib/pickle.py.
 enum Opcode : uint8_t {
-  kMark = '(', kStop = '.', kPop = '0', kPopMark = '1', kDup = '2', kBinFloat = 'G', kBinInt = 'J', kBinInt1 = 'K', kBinInt2 = 'M',
-  kNone = 'N', kBinPersId = 'Q', kReduce = 'R', kBinString = 'T', kShortBinString = 'U', kBinUnicode = 'X', kAppend = 'a', kBuild = 'b',
-  kGlobal = 'c', kDict = 'd', kEmptyDict = '}', kAppends = 'e', kBinGet = 'h', kLongBinGet = 'j', kList = 'l', kEmptyList = ']',
-  kBinPut = 'q', kLongBinPut = 'r', kSetItem = 's', kTuple = 't', kEmptyTuple = ')', kSetItems = 'u', kBinBytes = 'B',
-  kShortBinBytes = 'C', kProto = 0x80, kNewObj = 0x81, kTuple1 = 0x85, kTuple2 = 0x86, kTuple3 = 0x87, kNewTrue = 0x88, kNewFalse = 0x89,
-  kLong1 = 0x8a, kLong4 = 0x8b, kShortBinUnicode = 0x8c, kBinUnicode8 = 0x8d, kBinBytes8 = 0x8e, kEmptySet = 0x8f, kAddItems = 0x90,
-  kFrozenSet = 0x91, kNewObjEx = 0x92, kStackGlobal = 0x93, kMemoize = 0x94, kFrame = 0x95, kByteArray8 = 0x96,
+  kMark = '(',
+  kStop = '.',
+  kPop = '0',
+  kPopMark = '1',
+  kDup = '2',
+  kBinFloat = 'G',
+  kBinInt = 'J',
+  kBinInt1 = 'K',
+  kBinInt2 = 'M',
+  kNone = 'N',
+  kBinPersId = 'Q',
+  kReduce = 'R',
+  kBinString = 'T',
+  kShortBinString = 'U',
+  kBinUnicode = 'X',
+  kAppend = 'a',
+  kBuild = 'b',
+  kGlobal = 'c',
+  kDict = 'd',
+  kEmptyDict = '}',
+  kAppends = 'e',
+  kBinGet = 'h',
+  kLongBinGet = 'j',
+  kList = 'l',
+  kEmptyList = ']',
+  kBinPut = 'q',
+  kLongBinPut = 'r',
+  kSetItem = 's',
+  kTuple = 't',
+  kEmptyTuple = ')',
+  kSetItems = 'u',
+  kBinBytes = 'B',
+  kShortBinBytes = 'C',
+  kProto = 0x80,
+  kNewObj = 0x81,
+  kTuple1 = 0x85,
+  kTuple2 = 0x86,
+  kTuple3 = 0x87,
+  kNewTrue = 0x88,
+  kNewFalse = 0x89,
+  kLong1 = 0x8a,
+  kLong4 = 0x8b,
+  kShortBinUnicode = 0x8c,
+  kBinUnicode8 = 0x8d,
+  kBinBytes8 = 0x8e,
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kNewObjEx = 0x92,
+  kStackGlobal = 0x93,
+  kMemoize = 0x94,
+  kFrame = 0x95,
+  kByteArray8 = 0x96,
 };
 
 template <typename T>
@@ -52,21 +101,32 @@ bool IntegersOf(const PickleValue& value, std::vector<int64_t>* integers) {
 }
 
 // Whether a view stays inside `elements`.
-bool ViewFits(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, int64_t offset, int64_t elements) {
+bool ViewFits(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, int64_t offset,
+              int64_t elements) {
   if (sizes.size() != strides.size() || offset < 0 || ElementCount(sizes) < 0) return false;
   if (ElementCount(sizes) == 0) return true;
   int64_t last = offset;
   for (size_t i = 0; i < sizes.size(); ++i) {
     int64_t reach = 0;
-    if (__builtin_mul_overflow(sizes[i] - 1, strides[i], &reach) || __builtin_add_overflow(last, reach, &last)) return false;
+    if (__builtin_mul_overflow(sizes[i] - 1, strides[i], &reach) || __builtin_add_overflow(last, reach, &last))
+      return false;
   }
   return last < elements;
+}
+
+uint64_t MemoryOf(const PickleValue& value) {
+  const auto* text = As<std::string>(value);
+  return kValueMemory + (text == nullptr ? 0 : text->size());
 }
 
 }  // namespace
 
 absl::Status Unpickler::Corrupt(absl::string_view what) const {
   return InvalidArgument(reason::kFileCorrupt, archive_.file()->path(), " holds a damaged pickle: ", what);
+}
+
+absl::Status Unpickler::Unsupported(absl::string_view what) const {
+  return InvalidArgument(reason::kFileUnsupported, archive_.file()->path(), ": ", what);
 }
 
 absl::StatusOr<PickleDocument> Unpickler::Run() {
@@ -87,27 +147,66 @@ absl::Status Unpickler::Step(uint8_t opcode) {
       return TakeNumber(8).status();
     case kMark:
       marks_.push_back(stack_.size());
-      return absl::OkStatus();
+      return Spend(sizeof(size_t));
     case kPop:
       return Pop().status();
     case kPopMark:
       return PopToMark().status();
     case kDup:
       return stack_.empty() ? Corrupt("DUP of nothing") : Push(stack_.back());
-    case kNone: case kNewTrue: case kNewFalse: case kBinInt: case kBinInt1: case kBinInt2: case kLong1: case kLong4: case kBinFloat:
+    case kNone:
+    case kNewTrue:
+    case kNewFalse:
+    case kBinInt:
+    case kBinInt1:
+    case kBinInt2:
+    case kLong1:
+    case kLong4:
+    case kBinFloat:
       return PushScalar(opcode);
-    case kBinUnicode: case kShortBinUnicode: case kBinUnicode8: case kBinString: case kShortBinString: case kBinBytes: case kShortBinBytes:
-    case kBinBytes8: case kByteArray8:
+    case kBinUnicode:
+    case kShortBinUnicode:
+    case kBinUnicode8:
+    case kBinString:
+    case kShortBinString:
+    case kBinBytes:
+    case kShortBinBytes:
+    case kBinBytes8:
+    case kByteArray8:
       return PushText(opcode);
-    case kEmptyTuple: case kTuple: case kTuple1: case kTuple2: case kTuple3: case kEmptyList: case kList: case kEmptyDict: case kDict:
-    case kEmptySet: case kFrozenSet: case kAppend: case kAppends: case kAddItems: case kSetItem: case kSetItems:
+    case kEmptyTuple:
+    case kTuple:
+    case kTuple1:
+    case kTuple2:
+    case kTuple3:
+    case kEmptyList:
+    case kList:
+    case kEmptyDict:
+    case kDict:
+    case kEmptySet:
+    case kFrozenSet:
+    case kAppend:
+    case kAppends:
+    case kAddItems:
+    case kSetItem:
+    case kSetItems:
       return BuildContainer(opcode);
-    case kBinGet: case kLongBinGet: case kBinPut: case kLongBinPut: case kMemoize:
+    case kBinGet:
+    case kLongBinGet:
+    case kBinPut:
+    case kLongBinPut:
+    case kMemoize:
       return UseMemo(opcode);
-    case kGlobal: case kStackGlobal: case kReduce: case kNewObj: case kNewObjEx: case kBuild: case kBinPersId:
+    case kGlobal:
+    case kStackGlobal:
+    case kReduce:
+    case kNewObj:
+    case kNewObjEx:
+    case kBuild:
+    case kBinPersId:
       return MakeObject(opcode);
     default:
-      return InvalidArgument(reason::kFileUnsupported, archive_.file()->path(), ": pickle opcode ", opcode, " stands in no checkpoint");
+      return Unsupported(absl::StrCat("pickle opcode ", opcode, " stands in no checkpoint"));
   }
 }
 
@@ -137,10 +236,19 @@ absl::Status Unpickler::PushScalar(uint8_t opcode) {
     }
     default: {
       SUPERPOSE_ASSIGN_OR_RETURN(uint64_t length, TakeNumber(opcode == kLong1 ? 1 : 4));
-      SUPERPOSE_ASSIGN_OR_RETURN(int64_t number, TakeLong(length));
-      return Push(number);
+      return PushLong(length);
     }
   }
+}
+
+absl::Status Unpickler::PushLong(uint64_t length) {
+  SUPERPOSE_ASSIGN_OR_RETURN(std::string bytes, TakeText(length));
+  if (bytes.size() > 8) return PushRecord({{"builtins", "int"}, std::move(bytes)});
+  bool negative = !bytes.empty() && (bytes.back() & 0x80) != 0;
+  bytes.resize(8, negative ? '\xff' : '\0');
+  int64_t number;
+  std::memcpy(&number, bytes.data(), sizeof number);
+  return Push(number);
 }
 
 absl::Status Unpickler::PushText(uint8_t opcode) {
@@ -153,7 +261,10 @@ absl::Status Unpickler::PushText(uint8_t opcode) {
 
 absl::Status Unpickler::BuildContainer(uint8_t opcode) {
   std::vector<PickleValue> items;
-  size_t last = opcode == kTuple1 || opcode == kAppend ? 1 : opcode == kTuple2 || opcode == kSetItem ? 2 : opcode == kTuple3 ? 3 : 0;
+  size_t last = opcode == kTuple1 || opcode == kAppend    ? 1
+                : opcode == kTuple2 || opcode == kSetItem ? 2
+                : opcode == kTuple3                       ? 3
+                                                          : 0;
   bool empty = opcode == kEmptyTuple || opcode == kEmptyList || opcode == kEmptyDict || opcode == kEmptySet;
   if (last > 0) {
     if (stack_.size() < last) return Corrupt("a container lacks items");
@@ -163,11 +274,15 @@ absl::Status Unpickler::BuildContainer(uint8_t opcode) {
     SUPERPOSE_ASSIGN_OR_RETURN(items, PopToMark());
   }
   switch (opcode) {
-    case kAppend: case kAppends: case kAddItems:
+    case kAppend:
+    case kAppends:
+    case kAddItems:
       return AppendTo(std::move(items));
-    case kSetItem: case kSetItems:
+    case kSetItem:
+    case kSetItems:
       return SetItems(std::move(items));
-    case kDict: case kEmptyDict:
+    case kDict:
+    case kEmptyDict:
       SUPERPOSE_RETURN_IF_ERROR(Push(&document_.dicts_.emplace_back()));
       return SetItems(std::move(items));
     default:
@@ -187,7 +302,7 @@ absl::Status Unpickler::UseMemo(uint8_t opcode) {
   }
   if (stack_.empty()) return Corrupt("it keeps nothing");
   memo_[key] = stack_.back();
-  return absl::OkStatus();
+  return Spend(MemoryOf(stack_.back()));
 }
 
 absl::Status Unpickler::MakeObject(uint8_t opcode) {
@@ -241,24 +356,27 @@ absl::StatusOr<std::string> Unpickler::TakeLine() {
   return line;
 }
 
-absl::StatusOr<int64_t> Unpickler::TakeLong(uint64_t length) {
-  SUPERPOSE_ASSIGN_OR_RETURN(std::string bytes, TakeText(length));
-  if (bytes.size() > 8) return Corrupt("an integer of more than 64 bits");
-  bool negative = !bytes.empty() && (bytes.back() & 0x80) != 0;
-  bytes.resize(8, negative ? '\xff' : '\0');
-  int64_t number;
-  std::memcpy(&number, bytes.data(), 8);
-  return number;
+absl::Status Unpickler::Spend(uint64_t bytes) {
+  spent_ += bytes;
+  return spent_ <= kMostMemory ? absl::OkStatus()
+                               : Unsupported("the pickle holds more than any checkpoint needs beside its tensors");
 }
 
 absl::Status Unpickler::Push(PickleValue value) {
-  if (++values_ > kMostValues) return Corrupt("it holds too many values");
+  SUPERPOSE_RETURN_IF_ERROR(Spend(MemoryOf(value)));
   stack_.push_back(std::move(value));
   return absl::OkStatus();
 }
 
+absl::Status Unpickler::PushRecord(PickleRecord record) {
+  SUPERPOSE_RETURN_IF_ERROR(Spend(sizeof record + record.type.module.size() + record.type.name.size()));
+  document_.records_.push_back(std::move(record));
+  return Push(&document_.records_.back());
+}
+
 absl::StatusOr<PickleValue> Unpickler::Pop() {
-  if (stack_.empty() || (!marks_.empty() && marks_.back() == stack_.size())) return Corrupt("it takes what it never put");
+  if (stack_.empty() || (!marks_.empty() && marks_.back() == stack_.size()))
+    return Corrupt("it takes what it never put");
   PickleValue value = std::move(stack_.back());
   stack_.pop_back();
   return value;
@@ -266,17 +384,20 @@ absl::StatusOr<PickleValue> Unpickler::Pop() {
 
 absl::StatusOr<std::vector<PickleValue>> Unpickler::PopToMark() {
   if (marks_.empty() || marks_.back() > stack_.size()) return Corrupt("a mark is missing");
-  std::vector<PickleValue> items(std::make_move_iterator(stack_.begin() + marks_.back()), std::make_move_iterator(stack_.end()));
+  std::vector<PickleValue> items(std::make_move_iterator(stack_.begin() + marks_.back()),
+                                 std::make_move_iterator(stack_.end()));
   stack_.resize(marks_.back());
   marks_.pop_back();
   return items;
 }
 
 absl::Status Unpickler::AppendTo(std::vector<PickleValue> items) {
-  const auto* target = stack_.empty() ? nullptr : As<const PickleSequence*>(stack_.back());
-  if (target == nullptr) return Corrupt("it appends to what is no list");
-  // The arena owns the sequence; values point at it as const because nobody changes it after loading.
-  auto& sequence = const_cast<PickleSequence&>(**target);
+  if (stack_.empty()) return Corrupt("it appends to nothing");
+  const auto* list = As<const PickleSequence*>(stack_.back());
+  const auto* record = As<const PickleRecord*>(stack_.back());
+  if (list == nullptr && record == nullptr) return Corrupt("it appends to what is no list");
+  // The arena owns what values point at; they do so as const because nobody changes it after loading.
+  auto& sequence = const_cast<PickleSequence&>(list != nullptr ? **list : (*record)->appended);
   std::move(items.begin(), items.end(), std::back_inserter(sequence.items));
   return absl::OkStatus();
 }
@@ -284,28 +405,32 @@ absl::Status Unpickler::AppendTo(std::vector<PickleValue> items) {
 absl::Status Unpickler::SetItems(std::vector<PickleValue> items) {
   if (items.size() % 2 != 0) return Corrupt("a dict has a key without a value");
   if (stack_.empty()) return Corrupt("it sets items of nothing");
-  if (As<const PickleRecord*>(stack_.back()) != nullptr) return absl::OkStatus();  // items of an unknown mapping: not needed
-  const auto* target = As<const PickleDict*>(stack_.back());
-  if (target == nullptr) return Corrupt("it sets items of what is no dict");
-  auto& dict = const_cast<PickleDict&>(**target);
+  const auto* mapping = As<const PickleDict*>(stack_.back());
+  const auto* record = As<const PickleRecord*>(stack_.back());
+  if (mapping == nullptr && record == nullptr) return Corrupt("it sets items of what is no dict");
+  auto& dict = const_cast<PickleDict&>(mapping != nullptr ? **mapping : (*record)->entries);
   for (size_t i = 0; i < items.size(); i += 2) dict.items.emplace_back(std::move(items[i]), std::move(items[i + 1]));
   return absl::OkStatus();
 }
 
 absl::Status Unpickler::Call(const PickleValue& callable, const PickleValue& arguments) {
   const auto* global = As<const PickleGlobal*>(callable);
+  const auto* record = As<const PickleRecord*>(callable);
   const auto* items = ItemsOf(arguments);
-  if (global == nullptr || items == nullptr) return Corrupt("it makes an object of what is no class");
+  if ((global == nullptr && record == nullptr) || items == nullptr)
+    return Corrupt("it makes an object of what is no class");
+  if (global == nullptr)
+    return PushRecord({(*record)->type, arguments});  // what an unknown function returned is called
   const PickleGlobal& type = **global;
-  if (type.module == "collections" && type.name == "OrderedDict" && items->empty()) return Push(&document_.dicts_.emplace_back());
-  if (type.module == "torch._utils" && type.name == "_rebuild_tensor_v2") {
+  if (type.module == "collections" && type.name == "OrderedDict" && items->empty())
+    return Push(&document_.dicts_.emplace_back());
+  if (type.module == "torch._utils" && absl::StartsWith(type.name, "_rebuild_tensor_v")) {
     SUPERPOSE_ASSIGN_OR_RETURN(PickleValue tensor, RebuildTensor(*items));
     return Push(std::move(tensor));
   }
   bool parameter = type.module == "torch._utils" && absl::StartsWith(type.name, "_rebuild_parameter");
   if (parameter && !items->empty() && As<at::Tensor>(items->front()) != nullptr) return Push(items->front());
-  document_.records_.push_back({type, arguments, std::monostate()});
-  return Push(&document_.records_.back());
+  return PushRecord({type, arguments});
 }
 
 absl::Status Unpickler::SetState(const PickleValue& state) {
@@ -324,32 +449,57 @@ absl::StatusOr<PickleValue> Unpickler::StorageOf(const PickleValue& persistent_i
   const auto* type = As<const PickleGlobal*>((*items)[1]);
   const auto* key = As<std::string>((*items)[2]);
   const auto* elements = As<int64_t>((*items)[4]);
-  if (type == nullptr || key == nullptr || elements == nullptr || *elements < 0) return Corrupt("a storage is not described as torch.save does");
-  at::ScalarType scalar = TypeOfPytorchName((*type)->name);
-  if (scalar == at::ScalarType::Undefined) {
-    return InvalidArgument(reason::kFileUnsupported, archive_.file()->path(), ": storage type ", (*type)->name, " is not supported");
-  }
-  auto entry = archive_.entries().find(data_prefix_ + *key);
-  if (entry == archive_.entries().end()) return Corrupt(absl::StrCat("storage ", *key, " is missing"));
-  int64_t bytes = 0;
-  bool overflow = __builtin_mul_overflow(*elements, static_cast<int64_t>(c10::elementSize(scalar)), &bytes);
-  if (overflow || static_cast<uint64_t>(bytes) > entry->second.size) return Corrupt(absl::StrCat("storage ", *key, " is shorter than it says"));
-  document_.storages_.push_back({scalar, entry->second.offset, *elements});
+  if (type == nullptr || key == nullptr || elements == nullptr || *elements < 0)
+    return Corrupt("a storage is not described as torch.save does");
+  at::ScalarType scalar = (*type)->name == "UntypedStorage" ? at::kByte : TypeOfPytorchName((*type)->name);
+  if (scalar == at::ScalarType::Undefined)
+    return Unsupported(absl::StrCat("storage type ", (*type)->name, " is not supported"));
+  SUPERPOSE_ASSIGN_OR_RETURN(at::Storage data, StorageOfKey(*key));
+  int64_t bytes = ByteCount({*elements}, scalar);
+  if (bytes < 0 || static_cast<size_t>(bytes) > data.nbytes())
+    return Corrupt(absl::StrCat("storage ", *key, " is shorter than it says"));
+  document_.storages_.push_back({scalar, std::move(data), *elements});
   return &document_.storages_.back();
 }
 
-// (storage, offset, sizes, strides, requires_grad, hooks ..), counted in elements.
+// Each storage is checked, and where its bytes are not aligned copied, once.
+absl::StatusOr<at::Storage> Unpickler::StorageOfKey(const std::string& key) {
+  auto known = storages_.find(key);
+  if (known != storages_.end()) return known->second;
+  SUPERPOSE_ASSIGN_OR_RETURN(absl::string_view bytes, archive_.Read(data_prefix_ + key));
+  size_t offset = static_cast<size_t>(bytes.data() - archive_.file()->text().data());
+  at::Storage storage = StorageOverFile(archive_.file(), offset, bytes.size(), kStorageAlignment);
+  storages_.emplace(key, storage);
+  return storage;
+}
+
+// (storage, offset, sizes, strides, requires_grad, hooks), counted in elements; _rebuild_tensor_v3 adds the dtype of an
+// untyped storage, both may add metadata.
 absl::StatusOr<PickleValue> Unpickler::RebuildTensor(const std::vector<PickleValue>& arguments) {
   if (arguments.size() < 4) return Corrupt("a tensor lacks its storage, offset, sizes or strides");
   const auto* storage = As<const PickleStorage*>(arguments[0]);
   const auto* offset = As<int64_t>(arguments[1]);
   std::vector<int64_t> sizes, strides;
-  if (storage == nullptr || offset == nullptr || !IntegersOf(arguments[2], &sizes) || !IntegersOf(arguments[3], &strides)) {
+  if (storage == nullptr || offset == nullptr || !IntegersOf(arguments[2], &sizes) ||
+      !IntegersOf(arguments[3], &strides)) {
     return Corrupt("a tensor's storage, offset, sizes or strides are not what torch.save writes");
   }
-  if (!ViewFits(sizes, strides, *offset, (*storage)->elements)) return Corrupt("a tensor reaches outside its storage");
-  size_t start = (*storage)->offset + static_cast<size_t>(*offset) * c10::elementSize((*storage)->type);
-  return TensorOverFile(archive_.file(), start, (*storage)->type, sizes, strides);
+  at::ScalarType type = (*storage)->type;
+  int64_t elements = (*storage)->elements;
+  for (size_t i = 6; i < arguments.size(); ++i) {
+    const auto* dtype = As<const PickleGlobal*>(arguments[i]);
+    const auto* metadata = As<const PickleDict*>(arguments[i]);
+    if (metadata != nullptr && !(*metadata)->items.empty())
+      return Unsupported("a tensor is lazily negated or conjugated");
+    if (dtype == nullptr) continue;
+    elements *= static_cast<int64_t>(c10::elementSize(type));
+    type = TypeOfPytorchName((*dtype)->name);
+    if (type == at::ScalarType::Undefined)
+      return Unsupported(absl::StrCat("dtype ", (*dtype)->name, " is not supported"));
+    elements /= static_cast<int64_t>(c10::elementSize(type));
+  }
+  if (!ViewFits(sizes, strides, *offset, elements)) return Corrupt("a tensor reaches outside its storage");
+  return TensorOfStorage((*storage)->data, type, *offset, sizes, strides);
 }
 
 }  // namespace superpose

@@ -11,8 +11,8 @@
 
 namespace superpose {
 
-// A restricted pickle machine (protocols 2 to 5): it builds containers, plain values and tensors, and turns everything else into inert
-// records. It never imports or calls anything. Use once.
+// A restricted pickle machine (protocols 2 to 5): it builds containers, plain values and tensors, and turns everything
+// else into inert records. It never imports or calls anything. Use once.
 class Unpickler {
  public:
   // `data_prefix` + key names the archive's entry of a storage.
@@ -25,6 +25,7 @@ class Unpickler {
  private:
   absl::Status Step(uint8_t opcode);
   absl::Status PushScalar(uint8_t opcode);
+  absl::Status PushLong(uint64_t length);
   absl::Status PushText(uint8_t opcode);
   absl::Status BuildContainer(uint8_t opcode);
   absl::Status UseMemo(uint8_t opcode);
@@ -33,19 +34,22 @@ class Unpickler {
   absl::StatusOr<uint64_t> TakeNumber(size_t bytes);
   absl::StatusOr<std::string> TakeText(uint64_t length);
   absl::StatusOr<std::string> TakeLine();
-  absl::StatusOr<int64_t> TakeLong(uint64_t length);
   absl::StatusOr<PickleValue> Pop();
   absl::StatusOr<std::vector<PickleValue>> PopToMark();
   absl::Status Push(PickleValue value);
+  absl::Status PushRecord(PickleRecord record);
+  absl::Status Spend(uint64_t bytes);
 
   absl::Status AppendTo(std::vector<PickleValue> items);
   absl::Status SetItems(std::vector<PickleValue> items);
   absl::Status Call(const PickleValue& callable, const PickleValue& arguments);
   absl::Status SetState(const PickleValue& state);
   absl::StatusOr<PickleValue> StorageOf(const PickleValue& persistent_id);
+  absl::StatusOr<at::Storage> StorageOfKey(const std::string& key);
   absl::StatusOr<PickleValue> RebuildTensor(const std::vector<PickleValue>& arguments);
 
   absl::Status Corrupt(absl::string_view what) const;
+  absl::Status Unsupported(absl::string_view what) const;
 
   const ZipArchive& archive_;
   const std::string data_prefix_;
@@ -53,8 +57,9 @@ class Unpickler {
   std::vector<PickleValue> stack_;
   std::vector<size_t> marks_;
   std::map<uint64_t, PickleValue> memo_;
+  std::map<std::string, at::Storage> storages_;  // by key
   PickleDocument document_;
-  uint64_t values_ = 0;
+  uint64_t spent_ = 0;
 };
 
 }  // namespace superpose

@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
@@ -83,15 +84,20 @@ absl::Status CheckName(absl::string_view field, absl::string_view name) {
   return Invalid(field, " \"", name, "\" must be lower-case letters, digits, '-', '_' and '.', at least one");
 }
 
+// Whether only this machine can reach it.
+bool IsLoopback(absl::string_view host) {
+  auto is_numeric = [](char c) { return absl::ascii_isdigit(c) || c == '.'; };
+  return host == "localhost" || host == "[::1]" ||
+         (absl::StartsWith(host, "127.") && std::all_of(host.begin(), host.end(), is_numeric));
+}
+
 absl::Status CheckAddress(absl::string_view field, const std::string& address, bool allow_remote) {
   size_t colon = address.rfind(':');
   int port = -1;
   if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) || port < 0 || port > 65535) {
     return Invalid(field, " \"", address, "\" must be host:port, such as \"127.0.0.1:7077\"");
   }
-  std::string host = address.substr(0, colon);
-  bool loopback = host == "localhost" || host == "[::1]" || absl::StartsWith(host, "127.");
-  if (loopback || allow_remote) return absl::OkStatus();
+  if (IsLoopback(address.substr(0, colon)) || allow_remote) return absl::OkStatus();
   return Invalid(field, " \"", address,
                  "\" can be reached from other machines and there is no authentication: listen on 127.0.0.1, or set "
                  "allow_remote: true");
@@ -114,7 +120,8 @@ absl::Status CheckNumbers(const v1::ServerConfig& config) {
 absl::Status CheckDevice(const std::string& device) {
   int index = 0;
   if (device == "cpu" || device == "cuda") return absl::OkStatus();
-  if (absl::StartsWith(device, "cuda:") && absl::SimpleAtoi(device.substr(5), &index) && index >= 0) return absl::OkStatus();
+  if (absl::StartsWith(device, "cuda:") && absl::SimpleAtoi(device.substr(5), &index) && index >= 0)
+    return absl::OkStatus();
   return Invalid("device \"", device, "\" must be \"cpu\", \"cuda\" or \"cuda:N\"");
 }
 

@@ -7,9 +7,10 @@
 
 namespace superpose {
 
-// Reads the config file (Protobuf text format; schema: proto/superpose/v1/server_config.proto), fills in defaults, makes paths
-// absolute from the file's folder and checks every value. Errors: FILE_NOT_FOUND; CONFIG_INVALID with line and column, or with
-// the field and what would be right. Whether the model files themselves load is seen by ModelRegistry::Load.
+// Reads the config file (Protobuf text format; schema: proto/superpose/v1/server_config.proto), fills in defaults,
+// makes paths absolute from the file's folder and checks every value. Errors: FILE_NOT_FOUND; CONFIG_INVALID with line
+// and column, or with the field and what would be right. Whether the model files themselves load is seen by
+// ModelRegistry::Load.
 absl::StatusOr<v1::ServerConfig> ReadServerConfig(const std::string& path);
 
 // The same for text that was read already; relative paths are taken from `folder`.

@@ -53,8 +53,10 @@ void FillTrainingDefaults(v1::MidcoderTrainingSpec* spec) {
 
 absl::Status CheckTrainingNumbers(const v1::MidcoderTrainingSpec& spec) {
   constexpr int64_t kMostSequences = 65536;
-  if (!v1::MidForm_IsValid(spec.mid_form()) || !v1::MidGate_IsValid(spec.gate()) || !v1::SequenceOrder_IsValid(spec.order())) {
-    return InvalidArgument(reason::kConfigInvalid, "mid_form, gate or order has a value that this server does not know");
+  if (!v1::MidForm_IsValid(spec.mid_form()) || !v1::MidGate_IsValid(spec.gate()) ||
+      !v1::SequenceOrder_IsValid(spec.order())) {
+    return InvalidArgument(reason::kConfigInvalid,
+                           "mid_form, gate or order has a value that this server does not know");
   }
   if (spec.has_steps()) SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("steps", spec.steps()));
   if (spec.has_epochs()) SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("epochs", spec.epochs()));
@@ -62,7 +64,8 @@ absl::Status CheckTrainingNumbers(const v1::MidcoderTrainingSpec& spec) {
   SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("batch_size", spec.batch_size()));
   SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("steps_per_epoch", spec.steps_per_epoch()));
   if (spec.batch_size() > kMostSequences) {
-    return InvalidArgument(reason::kConfigInvalid, "batch_size is ", spec.batch_size(), ": it must be at most ", kMostSequences);
+    return InvalidArgument(reason::kConfigInvalid, "batch_size is ", spec.batch_size(), ": it must be at most ",
+                           kMostSequences);
   }
   SUPERPOSE_RETURN_IF_ERROR(CheckNotNegative("lr", spec.lr()));
   SUPERPOSE_RETURN_IF_ERROR(CheckNotNegative("weight_decay", spec.weight_decay()));
@@ -79,26 +82,31 @@ int64_t StandardContextLength(const LoadedModel& model, const Corpus& corpus) {
 absl::Status CheckContextLength(const LoadedModel& model, int64_t context_length) {
   int64_t longest = model.model->config().n_positions;
   if (context_length >= 2 && context_length <= longest) return absl::OkStatus();
-  return InvalidArgument(reason::kContextExceeded, "context_length is ", context_length, ": it must be 2 .. ", longest, " for ", model.name);
+  return InvalidArgument(reason::kContextExceeded, "context_length is ", context_length, ": it must be 2 .. ", longest,
+                         " for ", model.name);
 }
 
 absl::Status CheckCorpusOf(const LoadedModel& model, const LoadedCorpus& corpus) {
   if (corpus.model == model.name) return absl::OkStatus();
-  return FailedPrecondition(reason::kConfigInvalid, corpus.name, " is tokenized for ", corpus.model, ", not for ", model.name);
+  return FailedPrecondition(reason::kConfigInvalid, corpus.name, " is tokenized for ", corpus.model, ", not for ",
+                            model.name);
 }
 
 // Full names in place of selectors; all of one model, none twice.
 absl::StatusOr<const LoadedModel*> ResolveTranscoders(const ModelRegistry& registry, v1::MidcoderTrainingSpec* spec) {
-  if (spec->transcoders().empty()) return InvalidArgument(reason::kEmptyInput, "transcoders is empty: name at least one");
+  if (spec->transcoders().empty())
+    return InvalidArgument(reason::kEmptyInput, "transcoders is empty: name at least one");
   const LoadedModel* model = nullptr;
   std::set<std::string> names;
   for (std::string& selector : *spec->mutable_transcoders()) {
     SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* its_model, registry.ModelOf(selector));
     SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder, registry.FindTranscoder(selector));
     if (model != nullptr && its_model != model) {
-      return InvalidArgument(reason::kConfigInvalid, "the transcoders of one job must be of one model, not of ", model->name, " and ", its_model->name);
+      return InvalidArgument(reason::kConfigInvalid, "the transcoders of one job must be of one model, not of ",
+                             model->name, " and ", its_model->name);
     }
-    if (!names.insert(transcoder->name).second) return InvalidArgument(reason::kConfigInvalid, transcoder->name, " is named twice");
+    if (!names.insert(transcoder->name).second)
+      return InvalidArgument(reason::kConfigInvalid, transcoder->name, " is named twice");
     model = its_model;
     selector = transcoder->name;
   }
@@ -107,7 +115,8 @@ absl::StatusOr<const LoadedModel*> ResolveTranscoders(const ModelRegistry& regis
 
 }  // namespace
 
-absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry& registry, v1::MidcoderTrainingSpec spec) {
+absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry& registry,
+                                                             v1::MidcoderTrainingSpec spec) {
   SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, ResolveTranscoders(registry, &spec));
   SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, registry.FindCorpus(spec.corpus()));
   SUPERPOSE_RETURN_IF_ERROR(CheckCorpusOf(*model, *corpus));
@@ -120,7 +129,8 @@ absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry
   return spec;
 }
 
-absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegistry& registry, const v1::Midcoder& midcoder,
+absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegistry& registry,
+                                                                 const v1::Midcoder& midcoder,
                                                                  v1::MidcoderEvaluationSpec spec) {
   if (spec.corpus().empty()) spec.set_corpus(midcoder.spec().corpus());
   SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, registry.FindModel(midcoder.provenance().model()));
@@ -131,7 +141,8 @@ absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegi
   if (!spec.has_batch_size()) spec.set_batch_size(16);
   if (!spec.has_keep_bos()) spec.set_keep_bos(false);
   if (!spec.has_context_length()) {
-    spec.set_context_length(corpus->corpus->is_array() ? corpus->corpus->row_length() : midcoder.spec().context_length());
+    spec.set_context_length(corpus->corpus->is_array() ? corpus->corpus->row_length()
+                                                       : midcoder.spec().context_length());
   }
   if (spec.split() == v1::CORPUS_SPLIT_UNSPECIFIED) {
     spec.set_split(corpus->corpus->documents() > 0 ? v1::CORPUS_SPLIT_HELDOUT : v1::CORPUS_SPLIT_ALL);
@@ -150,7 +161,8 @@ int64_t StepsOf(const v1::MidcoderTrainingSpec& spec) {
   return (spec.train_tokens() / epoch_tokens + 1) * spec.steps_per_epoch();
 }
 
-absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const ModelRegistry& registry, const std::string& corpus_name,
+absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const ModelRegistry& registry,
+                                                                   const std::string& corpus_name,
                                                                    int64_t context_length, v1::CorpusSplit split) {
   SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, registry.FindCorpus(corpus_name));
   if (split == v1::CORPUS_SPLIT_UNSPECIFIED) split = TrainingSplit(*corpus->corpus);

@@ -1,4 +1,5 @@
-// Checks what a caller asks of midcoder jobs against what the server holds, and fills in every default, so that what is queued says all.
+// Checks what a caller asks of midcoder jobs against what the server holds, and fills in every default, so that what is
+// queued says all.
 #pragma once
 
 #include "absl/status/statusor.h"
@@ -8,19 +9,22 @@
 
 namespace superpose {
 
-// Selectors become full transcoder names. Errors: those of the registry, EMPTY_INPUT, CONFIG_INVALID, CORPUS_TOO_SMALL, SELECTOR_AMBIGUOUS when the
-// transcoders are of several models.
-absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry& registry, v1::MidcoderTrainingSpec spec);
+// Selectors become full transcoder names. Errors: those of the registry, EMPTY_INPUT, CONFIG_INVALID, CORPUS_TOO_SMALL,
+// SELECTOR_AMBIGUOUS when the transcoders are of several models.
+absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry& registry,
+                                                             v1::MidcoderTrainingSpec spec);
 
 // `midcoder` is the one that spec.midcoder names.
-absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegistry& registry, const v1::Midcoder& midcoder,
+absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegistry& registry,
+                                                                 const v1::Midcoder& midcoder,
                                                                  v1::MidcoderEvaluationSpec spec);
 
 // Optimizer steps of a resolved spec, whichever way its length is given.
 int64_t StepsOf(const v1::MidcoderTrainingSpec& spec);
 
 // The sequences that a resolved spec reads.
-absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const ModelRegistry& registry, const std::string& corpus,
-                                                                   int64_t context_length, v1::CorpusSplit split);
+absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const ModelRegistry& registry,
+                                                                   const std::string& corpus, int64_t context_length,
+                                                                   v1::CorpusSplit split);
 
 }  // namespace superpose

@@ -19,7 +19,8 @@ absl::StatusOr<at::Device> DeviceOf(const std::string& name) {
   return CatchTorch([&]() -> absl::StatusOr<at::Device> {
     at::Device device(name);
     if (device.is_cuda() && !at::hasCUDA()) {
-      return FailedPrecondition(reason::kDeviceUnavailable, "device \"", name, "\": no CUDA device on this machine; use \"cpu\"");
+      return FailedPrecondition(reason::kDeviceUnavailable, "device \"", name,
+                                "\": no CUDA device on this machine; use \"cpu\"");
     }
     return device;
   });
@@ -100,8 +101,8 @@ absl::Status ModelRegistry::LoadModel(const v1::ModelEntry& entry, const std::st
     auto transcoder = Transcoder::Load({file.path(), file.log_sparsity_path()}, device);
     if (!transcoder.ok()) return WithContext(transcoder.status(), name);
     if ((*transcoder)->d_model() != loaded.model->config().d_model) {
-      return FailedPrecondition(reason::kTranscoderMismatch, name, " reads d_model ", (*transcoder)->d_model(), " but the model has ",
-                                loaded.model->config().d_model);
+      return FailedPrecondition(reason::kTranscoderMismatch, name, " reads d_model ", (*transcoder)->d_model(),
+                                " but the model has ", loaded.model->config().d_model);
     }
     std::optional<int64_t> live_features;
     if ((*transcoder)->has_log_sparsity()) {
@@ -110,9 +111,10 @@ absl::Status ModelRegistry::LoadModel(const v1::ModelEntry& entry, const std::st
     }
     loaded.transcoders.push_back({name, file.layer(), *std::move(transcoder), live_features});
   }
-  std::sort(loaded.transcoders.begin(), loaded.transcoders.end(), [](const LoadedTranscoder& a, const LoadedTranscoder& b) {
-    return std::tie(a.layer, a.name) < std::tie(b.layer, b.name);
-  });
+  std::sort(loaded.transcoders.begin(), loaded.transcoders.end(),
+            [](const LoadedTranscoder& a, const LoadedTranscoder& b) {
+              return std::tie(a.layer, a.name) < std::tie(b.layer, b.name);
+            });
   models_[loaded.name] = std::move(loaded);
   return absl::OkStatus();
 }
@@ -121,9 +123,8 @@ absl::Status ModelRegistry::LoadCorpus(const v1::CorpusEntry& entry) {
   std::string model_name = absl::StrCat("models/", entry.model());
   const LoadedModel& model = models_.at(model_name);
   const ModelConfig& config = model.model->config();
-  SUPERPOSE_ASSIGN_OR_RETURN(auto corpus,
-                             Corpus::Load({entry.path(), entry.token_dtype()}, model.tokenizer.get(), config.vocab_size,
-                                          config.bos_token_id, config.eos_token_id));
+  SUPERPOSE_ASSIGN_OR_RETURN(auto corpus, Corpus::Load({entry.path(), entry.token_dtype()}, model.tokenizer.get(),
+                                                       config.vocab_size, config.bos_token_id, config.eos_token_id));
   std::string name = absl::StrCat("corpora/", entry.name());
   corpora_[name] = {name, model_name, std::move(corpus)};
   return absl::OkStatus();
@@ -153,8 +154,8 @@ absl::StatusOr<const LoadedTranscoder*> ModelRegistry::FindTranscoder(const std:
     if (candidate.name == name) return &candidate;
   }
   auto append = [](std::string* out, const LoadedTranscoder& candidate) { out->append(candidate.name); };
-  return NotFound(reason::kTranscoderNotFound, "no transcoder \"", text, "\"; there are: ",
-                  absl::StrJoin(model->transcoders, ", ", append));
+  return NotFound(reason::kTranscoderNotFound, "no transcoder \"", text,
+                  "\"; there are: ", absl::StrJoin(model->transcoders, ", ", append));
 }
 
 absl::StatusOr<const LoadedCorpus*> ModelRegistry::FindCorpus(const std::string& name) const {

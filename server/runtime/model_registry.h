@@ -39,8 +39,8 @@ struct LoadedCorpus {
 // Immutable after Load: any thread may read it.
 class ModelRegistry {
  public:
-  // Loads everything that the config names; the error of the first thing that fails, with its name before it. Runs LibTorch: call it on
-  // the thread that the device belongs to.
+  // Loads everything that the config names; the error of the first thing that fails, with its name before it. Runs
+  // LibTorch: call it on the thread that the device belongs to.
   static absl::StatusOr<std::unique_ptr<const ModelRegistry>> Load(const v1::ServerConfig& config);
 
   const std::map<std::string, LoadedModel>& models() const { return models_; }
@@ -48,8 +48,8 @@ class ModelRegistry {
 
   // "models/{model}", or "models/-" or "" for the only one. MODEL_NOT_FOUND lists the names; SELECTOR_AMBIGUOUS.
   absl::StatusOr<const LoadedModel*> FindModel(const std::string& name) const;
-  // "models/{model}/transcoders/{id}" or "models/{model}/layers/{n}", the only transcoder of that layer. TRANSCODER_NOT_FOUND,
-  // SELECTOR_AMBIGUOUS (lists the candidates), LAYER_OUT_OF_RANGE, NAME_INVALID.
+  // "models/{model}/transcoders/{id}" or "models/{model}/layers/{n}", the only transcoder of that layer.
+  // TRANSCODER_NOT_FOUND, SELECTOR_AMBIGUOUS (lists the candidates), LAYER_OUT_OF_RANGE, NAME_INVALID.
   absl::StatusOr<const LoadedTranscoder*> FindTranscoder(const std::string& selector) const;
   // The model that a transcoder's resource name or selector begins with.
   absl::StatusOr<const LoadedModel*> ModelOf(const std::string& transcoder_selector) const;

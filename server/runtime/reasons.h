@@ -1,4 +1,5 @@
-// The reasons that the server gives beside those of lib (lib/base/error.h); all stand in proto/superpose/v1/errors.proto.
+// The reasons that the server gives beside those of lib (lib/base/error.h); all stand in
+// proto/superpose/v1/errors.proto.
 #pragma once
 
 #include "absl/strings/string_view.h"
@@ -10,10 +11,24 @@ inline constexpr absl::string_view kTranscoderNotFound = "TRANSCODER_NOT_FOUND";
 inline constexpr absl::string_view kSelectorAmbiguous = "SELECTOR_AMBIGUOUS";
 inline constexpr absl::string_view kCorpusNotFound = "CORPUS_NOT_FOUND";
 inline constexpr absl::string_view kMidcoderNotFound = "MIDCODER_NOT_FOUND";
+inline constexpr absl::string_view kJobNotFound = "JOB_NOT_FOUND";
+inline constexpr absl::string_view kJobAlreadyFinished = "JOB_ALREADY_FINISHED";
+inline constexpr absl::string_view kJobNotFinished = "JOB_NOT_FINISHED";
+inline constexpr absl::string_view kJobCancelled = "JOB_CANCELLED";
+inline constexpr absl::string_view kRequestIdReused = "REQUEST_ID_REUSED";
 inline constexpr absl::string_view kNameInvalid = "NAME_INVALID";
 inline constexpr absl::string_view kPageTokenInvalid = "PAGE_TOKEN_INVALID";
 inline constexpr absl::string_view kRequestTooLarge = "REQUEST_TOO_LARGE";
+inline constexpr absl::string_view kQueueFull = "QUEUE_FULL";
+inline constexpr absl::string_view kShuttingDown = "SHUTTING_DOWN";
+inline constexpr absl::string_view kDeadlinePassed = "DEADLINE_PASSED";
 inline constexpr absl::string_view kSliceOutOfRange = "SLICE_OUT_OF_RANGE";
 inline constexpr absl::string_view kFeatureOutOfRange = "FEATURE_OUT_OF_RANGE";
+inline constexpr absl::string_view kDataDirInUse = "DATA_DIR_IN_USE";
+inline constexpr absl::string_view kDatabaseTooNew = "DATABASE_TOO_NEW";
+inline constexpr absl::string_view kStorageFull = "STORAGE_FULL";
+inline constexpr absl::string_view kStorageReadOnly = "STORAGE_READ_ONLY";
+inline constexpr absl::string_view kStorageFailed = "STORAGE_FAILED";
+inline constexpr absl::string_view kLeaseLost = "LEASE_LOST";
 
 }  // namespace superpose::reason

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
-#include "server/services/rpc_status.h"
+#include "server/services/grpc_status.h"
 #include "server/telemetry/log.h"
 
 namespace superpose {
@@ -38,15 +38,18 @@ void CallRecord::End(const absl::Status& status) {
 }
 
 UnaryCall::UnaryCall(grpc::CallbackServerContext* context, Metrics* metrics, std::string method)
-    : context_(context), reactor_(context->DefaultReactor()), user_(UserOf(*context)), record_(metrics, std::move(method), user_) {}
+    : context_(context),
+      reactor_(context->DefaultReactor()),
+      user_(UserOf(*context)),
+      record_(metrics, std::move(method), user_) {}
 
 void UnaryCall::Finish(const absl::Status& status) {
   record_.End(status);
   reactor_->Finish(ToGrpcStatus(status));
 }
 
-grpc::ServerUnaryReactor* RunOnWorker(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker, std::string method,
-                                      std::function<absl::Status(const UnaryCall& call)> body) {
+grpc::ServerUnaryReactor* RunOnWorker(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker,
+                                      std::string method, std::function<absl::Status(const UnaryCall& call)> body) {
   auto call = std::make_shared<UnaryCall>(context, metrics, std::move(method));
   grpc::ServerUnaryReactor* reactor = call->reactor();
   worker->Post([call, body = std::move(body)] { call->Finish(body(*call)); });

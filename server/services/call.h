@@ -1,4 +1,5 @@
-// What every RPC does around its work: it runs away from gRPC's threads, is timed, counted and logged, and ends in one place.
+// What every RPC does around its work: it runs away from gRPC's threads, is timed, counted and logged, and ends in one
+// place.
 #pragma once
 
 #include <grpcpp/server_context.h>
@@ -15,8 +16,8 @@
 
 namespace superpose {
 
-// Who calls, as the client says in the metadata "x-superpose-user"; "anonymous" when it does not. There is no authentication yet: the name
-// shares the device fairly and tells colleagues apart, no more.
+// Who calls, as the client says in the metadata "x-superpose-user"; "anonymous" when it does not. There is no
+// authentication yet: the name shares the device fairly and tells colleagues apart, no more.
 std::string UserOf(const grpc::CallbackServerContext& context);
 
 // Times one RPC and reports how it ended, once.
@@ -52,7 +53,7 @@ class UnaryCall {
 };
 
 // Runs `body` on `worker` and answers with the status it returns. Request and response live until then.
-grpc::ServerUnaryReactor* RunOnWorker(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker, std::string method,
-                                      std::function<absl::Status(const UnaryCall& call)> body);
+grpc::ServerUnaryReactor* RunOnWorker(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker,
+                                      std::string method, std::function<absl::Status(const UnaryCall& call)> body);
 
 }  // namespace superpose

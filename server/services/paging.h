@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -12,17 +13,23 @@ namespace superpose {
 
 // The page size to use: 0 means `standard`, and there is a most. Negative: CONFIG_INVALID.
 inline absl::StatusOr<int64_t> PageSize(int64_t requested, int64_t standard, int64_t most) {
-  if (requested < 0) return InvalidArgument(reason::kConfigInvalid, "page_size is ", requested, ": it must be 0 or more");
+  if (requested < 0)
+    return InvalidArgument(reason::kConfigInvalid, "page_size is ", requested, ": it must be 0 or more");
   return requested == 0 ? standard : std::min(requested, most);
 }
 
-// Calls add(entry) for one page of a map; the page token is the last key of the page before. Returns the next page's token.
+// The page size of the lists of resources: 100 unless asked for, 1000 at most.
+inline absl::StatusOr<int64_t> ListPageSize(int64_t requested) { return PageSize(requested, 100, 1000); }
+
+// Calls add(entry) for one page of a map; the page token is the last key of the page before. Returns the next page's
+// token.
 template <typename Map, typename Add>
 absl::StatusOr<std::string> PageThrough(const Map& entries, int64_t page_size, const std::string& page_token, Add add) {
   auto next = entries.begin();
   if (!page_token.empty()) {
     next = entries.find(page_token);
-    if (next == entries.end()) return InvalidArgument(reason::kPageTokenInvalid, "page_token did not come from this server");
+    if (next == entries.end())
+      return InvalidArgument(reason::kPageTokenInvalid, "page_token did not come from this server");
     ++next;
   }
   std::string last;

@@ -4,7 +4,8 @@
 
 namespace superpose {
 
-grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerContext* context, const v1::GetServerInfoRequest*,
+grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerContext* context,
+                                                           const v1::GetServerInfoRequest*,
                                                            v1::GetServerInfoResponse* response) {
   UnaryCall call(context, metrics_, "GetServerInfo");
   *response = info_;

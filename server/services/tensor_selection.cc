@@ -12,7 +12,8 @@ namespace superpose {
 namespace {
 
 absl::Status OutOfRange(int64_t dimension, int64_t size, int64_t index) {
-  return InvalidArgument(reason::kSliceOutOfRange, "dimension ", dimension, " has size ", size, ": ", index, " is outside");
+  return InvalidArgument(reason::kSliceOutOfRange, "dimension ", dimension, " has size ", size, ": ", index,
+                         " is outside");
 }
 
 // The chosen indices of one dimension.
@@ -34,10 +35,11 @@ absl::StatusOr<std::vector<int64_t>> IndicesOf(const v1::DimensionSlice& slice, 
 
 }  // namespace
 
-absl::StatusOr<TensorSelection> TensorSelection::Create(at::Tensor tensor,
-                                                        const google::protobuf::RepeatedPtrField<v1::DimensionSlice>& slices) {
+absl::StatusOr<TensorSelection> TensorSelection::Create(
+    at::Tensor tensor, const google::protobuf::RepeatedPtrField<v1::DimensionSlice>& slices) {
   if (slices.size() > tensor.dim()) {
-    return InvalidArgument(reason::kSliceOutOfRange, "the tensor has ", tensor.dim(), " dimensions but ", slices.size(), " slices were given");
+    return InvalidArgument(reason::kSliceOutOfRange, "the tensor has ", tensor.dim(), " dimensions but ", slices.size(),
+                           " slices were given");
   }
   TensorSelection selection;
   selection.element_size_ = static_cast<int64_t>(tensor.element_size());
@@ -88,7 +90,8 @@ std::string TensorSelection::Copy(int64_t offset, int64_t size) const {
       std::memcpy(out, row + (first_column_ + column) * element_size_, count * element_size_);
     } else {
       int64_t stride = tensor_.stride(-1) * element_size_;
-      for (int64_t i = 0; i < count; ++i) std::memcpy(out + i * element_size_, row + columns_[column + i] * stride, element_size_);
+      for (int64_t i = 0; i < count; ++i)
+        std::memcpy(out + i * element_size_, row + columns_[column + i] * stride, element_size_);
     }
     out += count * element_size_;
     next += count;

@@ -12,7 +12,8 @@
 
 namespace superpose {
 
-// A selection of a CPU tensor by ranges and index lists, one a dimension. Keeps the tensor alive; any thread may use it.
+// A selection of a CPU tensor by ranges and index lists, one a dimension. Keeps the tensor alive; any thread may use
+// it.
 class TensorSelection {
  public:
   // SLICE_OUT_OF_RANGE when there are more slices than dimensions or one leaves its dimension.

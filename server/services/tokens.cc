@@ -5,7 +5,8 @@
 
 namespace superpose {
 
-absl::StatusOr<TokenSequence> TokenizeText(const LoadedModel& model, const std::string& text, const TokenizeOptions& options) {
+absl::StatusOr<TokenSequence> TokenizeText(const LoadedModel& model, const std::string& text,
+                                           const TokenizeOptions& options) {
   if (model.tokenizer == nullptr) {
     return FailedPrecondition(reason::kTokenizerMissing, model.name, " has no tokenizer: give token ids");
   }
@@ -31,13 +32,15 @@ absl::StatusOr<std::vector<TokenSequence>> SequencesOf(const v1::TokenBatch& bat
   int64_t next = 0;
   for (int32_t length : batch.lengths()) {
     if (length < 0 || next + length > batch.token_ids_size()) {
-      return InvalidArgument(reason::kConfigInvalid, "tokens.lengths must be 0 or more and add up to the ", batch.token_ids_size(), " token_ids");
+      return InvalidArgument(reason::kConfigInvalid, "tokens.lengths must be 0 or more and add up to the ",
+                             batch.token_ids_size(), " token_ids");
     }
     sequences.emplace_back(batch.token_ids().begin() + next, batch.token_ids().begin() + next + length);
     next += length;
   }
   if (next != batch.token_ids_size()) {
-    return InvalidArgument(reason::kConfigInvalid, "tokens.lengths add up to ", next, " but there are ", batch.token_ids_size(), " token_ids");
+    return InvalidArgument(reason::kConfigInvalid, "tokens.lengths add up to ", next, " but there are ",
+                           batch.token_ids_size(), " token_ids");
   }
   return sequences;
 }

@@ -17,7 +17,8 @@ struct TokenizeOptions {
 };
 
 // TOKENIZER_MISSING, INVALID_UTF8.
-absl::StatusOr<TokenSequence> TokenizeText(const LoadedModel& model, const std::string& text, const TokenizeOptions& options);
+absl::StatusOr<TokenSequence> TokenizeText(const LoadedModel& model, const std::string& text,
+                                           const TokenizeOptions& options);
 
 // The text of each token alone; empty without a tokenizer. TOKEN_OUT_OF_RANGE.
 absl::StatusOr<std::vector<std::string>> TokenTexts(const LoadedModel& model, const TokenSequence& tokens);

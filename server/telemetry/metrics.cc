@@ -14,12 +14,23 @@ const prometheus::Histogram::BucketBoundaries kSeconds = {0.001, 0.0025, 0.005, 
 
 Metrics::Metrics()
     : registry_(std::make_shared<prometheus::Registry>()),
-      requests_(prometheus::BuildCounter().Name("superpose_requests_total").Help("RPCs by method and code").Register(*registry_)),
+      requests_(prometheus::BuildCounter()
+                    .Name("superpose_requests_total")
+                    .Help("RPCs by method and code")
+                    .Register(*registry_)),
       latencies_(prometheus::BuildHistogram()
                      .Name("superpose_request_seconds")
                      .Help("Time from the arrival of an RPC to its end, by method")
                      .Register(*registry_)),
-      tokens_(prometheus::BuildCounter().Name("superpose_tokens_total").Help("Tokens computed, by kind of work").Register(*registry_)),
+      tokens_(prometheus::BuildCounter()
+                  .Name("superpose_tokens_total")
+                  .Help("Tokens computed, by kind of work")
+                  .Register(*registry_)),
+      slices_(prometheus::BuildCounter()
+                  .Name("superpose_device_slices_total")
+                  .Help("Turns that jobs had on the device")
+                  .Register(*registry_)
+                  .Add({})),
       queue_depth_(prometheus::BuildGauge()
                        .Name("superpose_device_queue_depth")
                        .Help("Requests that wait for the device")
@@ -32,7 +43,9 @@ void Metrics::RecordRequest(absl::string_view method, absl::StatusCode code, abs
   latencies_.Add({{"method", std::string(method)}}, kSeconds).Observe(absl::ToDoubleSeconds(duration));
 }
 
-void Metrics::AddTokens(absl::string_view work, double tokens) { tokens_.Add({{"work", std::string(work)}}).Increment(tokens); }
+void Metrics::AddTokens(absl::string_view work, double tokens) {
+  tokens_.Add({{"work", std::string(work)}}).Increment(tokens);
+}
 
 void Metrics::SetQueueDepth(double depth) { queue_depth_.Set(depth); }
 
@@ -46,7 +59,8 @@ absl::StatusOr<std::unique_ptr<prometheus::Exposer>> Metrics::Expose(const std::
     exposer->RegisterCollectable(registry_);
     return exposer;
   } catch (const std::exception& error) {
-    return FailedPrecondition(reason::kConfigInvalid, "metrics_address ", address, " cannot be listened on: ", error.what());
+    return FailedPrecondition(reason::kConfigInvalid, "metrics_address ", address,
+                              " cannot be listened on: ", error.what());
   }
 }
 

@@ -27,6 +27,8 @@ class Metrics {
   void RecordRequest(absl::string_view method, absl::StatusCode code, absl::Duration duration);
   // superpose_tokens_total{work}: "activations", "train_midcoder", "evaluate_midcoder".
   void AddTokens(absl::string_view work, double tokens);
+  // superpose_device_slices_total: turns of jobs on the device.
+  void AddSlice() { slices_.Increment(); }
   // superpose_device_queue_depth.
   void SetQueueDepth(double depth);
   // superpose_jobs{state}.
@@ -42,6 +44,7 @@ class Metrics {
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& latencies_;
   prometheus::Family<prometheus::Counter>& tokens_;
+  prometheus::Counter& slices_;
   prometheus::Gauge& queue_depth_;
   prometheus::Family<prometheus::Gauge>& jobs_;
 };

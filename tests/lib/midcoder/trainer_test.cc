@@ -64,15 +64,18 @@ class GoldenTraining : public TrainerTest, public testing::WithParamInterface<Mi
 INSTANTIATE_TEST_SUITE_P(Forms, GoldenTraining, testing::Values(MidForm::kDMlp, MidForm::kDModel),
                          [](const auto& info) { return info.param == MidForm::kDMlp ? "DMlp" : "DModel"; });
 
-// The tolerance is a fifth of what the smallest broken rule does: a forgotten weight decay moves W_mid by 1.4e-5.
+// Where float64 was kept the tolerance is a fifth of what the smallest broken rule does: a forgotten weight decay moves W_mid by 1.4e-5 in 50
+// steps. W_mid after 1 and 10 steps was kept in float32 only, and lies up to 8.0e-6 and 2.8e-6 from float64 itself, since the first gradients
+// are as small as AdamW's eps.
 TEST_P(GoldenTraining, ParametersAfter1And10And50Steps) {
   const TensorMap f32 = Golden("f32"), f64 = Golden("f64");
   const auto trainer = NewTrainer(GoldenConfig(GetParam()));
-  for (int64_t step : {1, 10, 50}) {
+  for (const auto& [step, float32_gap] : std::map<int64_t, double>{{1, 8.1e-6}, {10, 2.9e-6}, {50, 0}}) {
     RunToStep(*trainer, step);
     for (const auto& [name, tensor] : trainer->midcoder(0).tensors()) {
       const std::string key = "after_" + std::to_string(step) + "." + name;
-      EXPECT_LT(RelativeError(tensor, Best(f32, f64, key)), 3e-6) << key;
+      const double tolerance = 3e-6 + (f64.count(key) ? 0 : float32_gap);
+      EXPECT_LT(RelativeError(tensor, Best(f32, f64, key)), tolerance) << key;
     }
   }
 }
@@ -256,7 +259,7 @@ TEST_F(CheckpointTest, DamagedCheckpointsAreRefusedAndChangeNothing) {
 
 TEST_F(TrainerTest, DivergenceNamesTheStepAndStays) {
   TrainerConfig config = GoldenConfig(MidForm::kDMlp);
-  config.lr = 1e30;
+  config.lr = 1e38;
   config.weight_decay = 0;
   const auto trainer = NewTrainer(config);
   const auto result = trainer->RunSlice(Budget::Unlimited());

@@ -1,0 +1,76 @@
+#include "client/cli/format.h"
+
+#include <array>
+#include <cmath>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "client/cpp/tensor.h"
+
+namespace superpose::cli {
+
+std::string FormatCount(int64_t count) {
+  std::string digits = absl::StrCat(count);
+  std::string result;
+  for (size_t i = 0; i < digits.size(); ++i) {
+    bool new_group = i > 0 && (digits.size() - i) % 3 == 0 && digits[i - 1] != '-';
+    if (new_group) result += ',';
+    result += digits[i];
+  }
+  return result;
+}
+
+std::string FormatBytes(int64_t bytes) {
+  constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit) value /= 1024;
+  return absl::StrFormat("%.1f %s", value, kUnits.at(unit));
+}
+
+std::string FormatNumber(double value) { return absl::StrFormat("%.5g", value); }
+
+std::string FormatFigure(const google::protobuf::Map<std::string, double>& figures, const std::string& name) {
+  auto found = figures.find(name);
+  return found == figures.end() ? "" : FormatNumber(found->second);
+}
+
+std::string FormatTime(const google::protobuf::Timestamp& time) {
+  if (time.seconds() == 0) return "";
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", absl::FromUnixSeconds(time.seconds()), absl::LocalTimeZone());
+}
+
+std::string FormatDuration(const google::protobuf::Duration& duration) {
+  int64_t seconds = duration.seconds() + (duration.nanos() >= 500'000'000 ? 1 : 0);
+  if (seconds < 60) return absl::StrFormat("%ds", seconds);
+  if (seconds < 3600) return absl::StrFormat("%dm%02ds", seconds / 60, seconds % 60);
+  return absl::StrFormat("%dh%02dm", seconds / 3600, seconds % 3600 / 60);
+}
+
+std::string FormatState(v1::JobState state) {
+  std::string name = v1::JobState_Name(state);
+  return absl::AsciiStrToLower(absl::StripPrefix(name, "JOB_STATE_"));
+}
+
+std::string FormatProgress(const v1::JobProgress& progress) {
+  if (progress.done() == 0 && progress.total() == 0) return "";
+  std::string total = progress.total() > 0 ? absl::StrCat("/", FormatCount(progress.total())) : "";
+  return absl::StrCat(FormatCount(progress.done()), total, progress.unit().empty() ? "" : " ", progress.unit());
+}
+
+std::string FormatWork(const v1::Job& job) {
+  if (job.has_train_midcoder()) return absl::StrCat("train ", absl::StrJoin(job.train_midcoder().transcoders(), ", "));
+  if (job.has_evaluate_midcoder()) return absl::StrCat("evaluate ", job.evaluate_midcoder().midcoder());
+  return "";
+}
+
+std::string FormatTensor(const v1::TensorInfo& tensor) {
+  return absl::StrCat(client::DataTypeName(tensor.data_type()), " [", absl::StrJoin(tensor.shape(), ", "), "]");
+}
+
+}  // namespace superpose::cli

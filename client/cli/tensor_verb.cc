@@ -1,0 +1,84 @@
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "client/cli/arguments.h"
+#include "client/cli/npy_writer.h"
+#include "client/cli/verbs.h"
+
+namespace superpose::cli {
+namespace {
+
+struct Options {
+  std::string resource;
+  std::string tensor;
+  std::string slice;
+  std::string output;
+};
+
+absl::Status Save(const client::Tensor& tensor, const std::string& path) {
+  std::ofstream file(path, std::ios::binary);
+  if (!file)
+    return client::MakeError(absl::StatusCode::kFailedPrecondition, "FILE_WRITE_FAILED",
+                             absl::StrCat("cannot write ", path));
+  absl::Status status = WriteNpy(tensor, &file);
+  return status.ok() ? status : client::WithContext(status, path);
+}
+
+std::string Report(const client::Tensor& tensor, const std::string& path, bool json) {
+  if (!json) {
+    return absl::StrCat(path, ": ", client::DataTypeName(tensor.data_type), " [", absl::StrJoin(tensor.shape, ", "),
+                        "]\n");
+  }
+  nlohmann::ordered_json report = {
+      {"file", path}, {"data_type", client::DataTypeName(tensor.data_type)}, {"shape", tensor.shape}};
+  return report.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+absl::StatusOr<ExitCode> RunTensor(const Options& options, Session& session) {
+  absl::StatusOr<Client> client = session.Connect();
+  if (!client.ok()) return client.status();
+  std::vector<client::Slice> slices;
+  // The command line was checked.
+  if (!options.slice.empty()) slices = *ParseSlices(options.slice);
+  absl::StatusOr<client::Tensor> tensor = client->ReadTensor(options.resource, options.tensor, slices);
+  if (!tensor.ok()) return tensor.status();
+  if (options.output == "-") {
+    if (absl::Status status = WriteNpy(*tensor, &session.out()); !status.ok()) return status;
+    return ExitCode::kOk;
+  }
+  // A tensor's name comes from the server: it must not lead to another folder.
+  std::string path =
+      options.output.empty() ? absl::StrCat(absl::StrReplaceAll(options.tensor, {{"/", "_"}}), ".npy") : options.output;
+  if (absl::Status status = Save(*tensor, path); !status.ok()) return status;
+  session.out() << Report(*tensor, path, session.json());
+  return ExitCode::kOk;
+}
+
+}  // namespace
+
+void AddTensor(CLI::App* app, Action* action) {
+  CLI::App* verb = app->add_subcommand("tensor", "Save a tensor, or a part of it, as a NumPy file");
+  auto options = std::make_shared<Options>();
+  verb->add_option("RESOURCE", options->resource, "models/.., models/../transcoders/.. or midcoders/..")
+      ->required()
+      ->type_name("");
+  verb->add_option("TENSOR", options->tensor, "Its name, such as W_mid")->required()->type_name("");
+  verb->add_option("--slice", options->slice, "What to take of each dimension, as NumPy writes it: 0:10,: or [3,7,7]")
+      ->type_name("SLICES")
+      ->check([](const std::string& text) { return std::string(ParseSlices(text).status().message()); });
+  verb->add_option("-o,--output", options->output, "File to write; - for standard output [TENSOR.npy]")
+      ->type_name("FILE");
+  verb->footer(
+      "Examples:\n"
+      "  superpose tensor midcoders/ab12 W_mid\n"
+      "  superpose tensor models/demo/transcoders/layer2 W_dec --slice 0:10 -o first.npy");
+  verb->callback([action, options] { *action = [options](Session& session) { return RunTensor(*options, session); }; });
+}
+
+}  // namespace superpose::cli

@@ -1,0 +1,164 @@
+// The C++ client of a Superpose server.
+//
+//   absl::StatusOr<superpose::Client> client = superpose::Client::Connect("lab-gpu:7077", {.user = "ada"});
+//   superpose::client::ActivationsQuery query{.transcoders = {superpose::client::LayerName(2)}, .texts = {"The cat
+//   sat"}}; absl::StatusOr<superpose::client::Activations> found = client->GetActivations(query);
+//
+// Names are resource names as in the contract: "models/demo", "models/demo/transcoders/layer2", "corpora/demo",
+// "jobs/..", "midcoders/..". "models/-" is the only model.
+//
+// Every error is an absl::Status with the server's code and message; ReasonOf(status) (errors.h) is its stable reason.
+// Beside what each function names, any of them gives UNAVAILABLE when the server is not there and DEADLINE_EXCEEDED
+// when the deadline passed. Calls that change nothing, and those with a request id, are tried again a few times while
+// the server is not there.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/cpp/activations.h"
+#include "client/cpp/errors.h"
+#include "client/cpp/tensor.h"
+#include "superpose/v1/corpus.pb.h"
+#include "superpose/v1/job.pb.h"
+#include "superpose/v1/midcoder.pb.h"
+#include "superpose/v1/model.pb.h"
+#include "superpose/v1/model_service.pb.h"
+#include "superpose/v1/server_service.pb.h"
+
+namespace superpose::client {
+
+inline constexpr char kDefaultAddress[] = "127.0.0.1:7077";
+
+struct ClientOptions {
+  // Who calls: jobs and midcoders carry it as their owner, and the device is shared fairly by it. Printable ASCII;
+  // empty means "anonymous".
+  std::string user;
+  // Longest time of one call.
+  absl::Duration deadline = absl::Seconds(60);
+  // Longest time of one call that streams data: many activations, a tensor.
+  absl::Duration stream_deadline = absl::Minutes(30);
+};
+
+struct SubmitOptions {
+  // Submitting twice with the same id gives the same job. Empty: a new random id, so that a retry after a lost answer
+  // is safe.
+  std::string request_id;
+  // Higher goes first.
+  int32_t priority = 0;
+};
+
+struct ListJobsOptions {
+  // Only jobs in one of these states; empty means all.
+  std::vector<v1::JobState> states;
+  // Only jobs of this owner; empty means all.
+  std::string owner;
+  // At most this many; 0 means all.
+  int64_t limit = 0;
+};
+
+struct WatchOptions {
+  // When to stop watching.
+  absl::Time deadline = absl::InfiniteFuture();
+  // How long to look for a server that went away before giving up.
+  absl::Duration reconnect_for = absl::Minutes(10);
+  // Stops watching at once, from any thread. The job goes on.
+  std::stop_token stop;
+};
+
+// Called with a job as it is now. Calls come one at a time, on the thread that watches; the same state may come twice.
+using JobCallback = std::function<void(const v1::Job& job)>;
+
+bool IsFinished(const v1::Job& job);
+// OK for a job that has not failed; its error, with its reason, for one that has; CANCELLED / JOB_CANCELLED for a
+// cancelled one.
+absl::Status OutcomeOf(const v1::Job& job);
+
+struct Connection;
+
+// A connection to one server. Thread-safe; copies share the connection.
+class Client {
+ public:
+  // Connects to "host:port" and asks the server what it is. HTTP proxies of the environment are not used.
+  // INVALID_ARGUMENT when the user's name cannot travel.
+  static absl::StatusOr<Client> Connect(const std::string& address = kDefaultAddress, ClientOptions options = {});
+
+  // What the server said when the connection was made.
+  const v1::GetServerInfoResponse& info() const;
+  // What it says now.
+  absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo() const;
+
+  // All models, in name order.
+  absl::StatusOr<std::vector<v1::Model>> ListModels() const;
+  // NOT_FOUND / MODEL_NOT_FOUND.
+  absl::StatusOr<v1::Model> GetModel(const std::string& name = "models/-") const;
+  // Token ids of each text. FAILED_PRECONDITION / TOKENIZER_MISSING.
+  absl::StatusOr<v1::TokenizeResponse> Tokenize(const v1::TokenizeRequest& request) const;
+  // All corpora, in name order.
+  absl::StatusOr<std::vector<v1::Corpus>> ListCorpora() const;
+  // NOT_FOUND / CORPUS_NOT_FOUND.
+  absl::StatusOr<v1::Corpus> GetCorpus(const std::string& name) const;
+
+  // Activations of any number of tokens: one call where the server takes them in one, a stream otherwise.
+  absl::StatusOr<Activations> GetActivations(const ActivationsQuery& query) const;
+  // The same part after part, as they are computed, for more than fits in memory. Parts hold whole sequences, in order.
+  // Stops with the first error that `on_part` returns.
+  absl::Status StreamActivations(const ActivationsQuery& query,
+                                 const std::function<absl::Status(Activations part)>& on_part) const;
+
+  // Submits a job. The spec is checked first: INVALID_ARGUMENT / CONFIG_INVALID, NOT_FOUND with the missing thing's
+  // reason. ALREADY_EXISTS / REQUEST_ID_REUSED when the request id was used for something else.
+  absl::StatusOr<v1::Job> TrainMidcoder(const v1::MidcoderTrainingSpec& spec, const SubmitOptions& options = {}) const;
+  absl::StatusOr<v1::Job> EvaluateMidcoder(const v1::MidcoderEvaluationSpec& spec,
+                                           const SubmitOptions& options = {}) const;
+
+  // NOT_FOUND / JOB_NOT_FOUND, here and in the four that follow.
+  absl::StatusOr<v1::Job> GetJob(const std::string& name) const;
+  // The job once the cancel is noted. FAILED_PRECONDITION / JOB_ALREADY_FINISHED.
+  absl::StatusOr<v1::Job> CancelJob(const std::string& name) const;
+  // Forgets a job that has ended. FAILED_PRECONDITION / JOB_NOT_FINISHED.
+  absl::Status DeleteJob(const std::string& name) const;
+  // Calls back with the job as it is now and at every change until it has ended, however it ended, and returns it.
+  // Outlives restarts of the server: it connects again. CANCELLED when options.stop was requested; DEADLINE_EXCEEDED at
+  // options.deadline; UNAVAILABLE when the server is not there at first, or stayed away for options.reconnect_for.
+  absl::StatusOr<v1::Job> WatchJob(const std::string& name, const JobCallback& on_change,
+                                   const WatchOptions& options = {}) const;
+  // The same, and the job's own error (OutcomeOf) when it did not succeed.
+  absl::StatusOr<v1::Job> WaitForJob(const std::string& name, const JobCallback& on_change = nullptr,
+                                     const WatchOptions& options = {}) const;
+  // Newest first.
+  absl::StatusOr<std::vector<v1::Job>> ListJobs(const ListJobsOptions& options = {}) const;
+
+  // Newest first.
+  absl::StatusOr<std::vector<v1::Midcoder>> ListMidcoders() const;
+  // NOT_FOUND / MIDCODER_NOT_FOUND, here and in the two that follow.
+  absl::StatusOr<v1::Midcoder> GetMidcoder(const std::string& name) const;
+  // Deletes it and its files.
+  absl::Status DeleteMidcoder(const std::string& name) const;
+  // Losses of its training, a row a step.
+  absl::StatusOr<v1::TrainingHistory> GetMidcoderHistory(const std::string& name) const;
+
+  // A tensor of a model, transcoder or midcoder, or a part: slices[i] says which of dimension i; dimensions left out
+  // are read whole. Every piece is checked (CRC-32C), and a broken stream goes on where it broke. NOT_FOUND /
+  // TENSOR_MISSING; OUT_OF_RANGE or INVALID_ARGUMENT / SLICE_OUT_OF_RANGE; DATA_LOSS when pieces keep coming damaged.
+  absl::StatusOr<Tensor> ReadTensor(const std::string& resource, const std::string& tensor,
+                                    const std::vector<Slice>& slices = {}) const;
+
+ private:
+  explicit Client(std::shared_ptr<const Connection> connection) : connection_(std::move(connection)) {}
+
+  std::shared_ptr<const Connection> connection_;
+};
+
+}  // namespace superpose::client
+
+namespace superpose {
+using client::Client;
+}  // namespace superpose

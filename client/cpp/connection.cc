@@ -1,0 +1,66 @@
+#include "client/cpp/connection.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+
+namespace superpose::client {
+namespace {
+
+// Activations of max_unary_tokens tokens, with room for a transcoder that is far from sparse.
+constexpr int kMaxMessageBytes = 512 << 20;
+
+// Calls that may be made twice are tried again while the server is not there. Not the deletes: the second would not
+// find what the first deleted. Not WatchJob and ReadTensor, which go on where they broke by themselves.
+constexpr char kServiceConfig[] = R"({"methodConfig": [{
+  "name": [
+    {"service": "superpose.v1.ServerService"},
+    {"service": "superpose.v1.ModelService"},
+    {"service": "superpose.v1.FeatureService"},
+    {"service": "superpose.v1.MidcoderService", "method": "TrainMidcoder"},
+    {"service": "superpose.v1.MidcoderService", "method": "EvaluateMidcoder"},
+    {"service": "superpose.v1.MidcoderService", "method": "ListMidcoders"},
+    {"service": "superpose.v1.MidcoderService", "method": "GetMidcoder"},
+    {"service": "superpose.v1.MidcoderService", "method": "GetMidcoderHistory"},
+    {"service": "superpose.v1.JobService", "method": "GetJob"},
+    {"service": "superpose.v1.JobService", "method": "ListJobs"}
+  ],
+  "retryPolicy": {
+    "maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "1s", "backoffMultiplier": 2,
+    "retryableStatusCodes": ["UNAVAILABLE"]
+  }
+}]})";
+
+grpc::ChannelArguments ChannelSettings() {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  arguments.SetServiceConfigJSON(kServiceConfig);
+  // A server that restarts is found again within seconds, not gRPC's two minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
+  // A new client does not wait out the pauses of an old one.
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return arguments;
+}
+
+}  // namespace
+
+Connection::Connection(std::string server_address, ClientOptions client_options)
+    : address(std::move(server_address)),
+      options(std::move(client_options)),
+      channel(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), ChannelSettings())),
+      server(v1::ServerService::NewStub(channel)),
+      models(v1::ModelService::NewStub(channel)),
+      features(v1::FeatureService::NewStub(channel)),
+      midcoders(v1::MidcoderService::NewStub(channel)),
+      jobs(v1::JobService::NewStub(channel)),
+      tensors(v1::TensorService::NewStub(channel)) {}
+
+void Connection::Prepare(absl::Time deadline, grpc::ClientContext* context) const {
+  if (deadline != absl::InfiniteFuture()) context->set_deadline(absl::ToChronoTime(deadline));
+  if (!options.user.empty()) context->AddMetadata("x-superpose-user", options.user);
+}
+
+}  // namespace superpose::client

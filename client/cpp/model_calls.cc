@@ -1,0 +1,50 @@
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "client/cpp/client.h"
+#include "client/cpp/connection.h"
+
+namespace superpose::client {
+
+using Stub = v1::ModelService::Stub;
+
+absl::StatusOr<std::vector<v1::Model>> Client::ListModels() const {
+  return ListAll<v1::Model>(
+      v1::ListModelsRequest(), 0,
+      [this](const v1::ListModelsRequest& request) {
+        return connection_->Call(connection_->models.get(), &Stub::ListModels, request);
+      },
+      [](v1::ListModelsResponse* page) { return page->mutable_models(); });
+}
+
+absl::StatusOr<v1::Model> Client::GetModel(const std::string& name) const {
+  v1::GetModelRequest request;
+  request.set_name(name);
+  SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(auto response,
+                                    connection_->Call(connection_->models.get(), &Stub::GetModel, request));
+  return std::move(*response.mutable_model());
+}
+
+absl::StatusOr<v1::TokenizeResponse> Client::Tokenize(const v1::TokenizeRequest& request) const {
+  return connection_->Call(connection_->models.get(), &Stub::Tokenize, request);
+}
+
+absl::StatusOr<std::vector<v1::Corpus>> Client::ListCorpora() const {
+  return ListAll<v1::Corpus>(
+      v1::ListCorporaRequest(), 0,
+      [this](const v1::ListCorporaRequest& request) {
+        return connection_->Call(connection_->models.get(), &Stub::ListCorpora, request);
+      },
+      [](v1::ListCorporaResponse* page) { return page->mutable_corpora(); });
+}
+
+absl::StatusOr<v1::Corpus> Client::GetCorpus(const std::string& name) const {
+  v1::GetCorpusRequest request;
+  request.set_name(name);
+  SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(auto response,
+                                    connection_->Call(connection_->models.get(), &Stub::GetCorpus, request));
+  return std::move(*response.mutable_corpus());
+}
+
+}  // namespace superpose::client

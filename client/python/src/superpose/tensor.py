@@ -1,0 +1,153 @@
+"""Tensors that stay on the server until a part of them is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import google_crc32c
+import numpy as np
+
+from superpose import _indexing
+from superpose._connection import Connection, Persistence
+from superpose.errors import Error, Internal, Unavailable
+from superpose.v1 import tensor_pb2, tensor_service_pb2
+
+# As they travel. numpy has no bfloat16: it is read as its bits and widened.
+_WIRE_TYPES: dict[int, np.dtype] = {
+    tensor_pb2.DATA_TYPE_FLOAT32: np.dtype("<f4"),
+    tensor_pb2.DATA_TYPE_FLOAT64: np.dtype("<f8"),
+    tensor_pb2.DATA_TYPE_INT32: np.dtype("<i4"),
+    tensor_pb2.DATA_TYPE_INT64: np.dtype("<i8"),
+    tensor_pb2.DATA_TYPE_FLOAT16: np.dtype("<f2"),
+    tensor_pb2.DATA_TYPE_BFLOAT16: np.dtype("<u2"),
+    tensor_pb2.DATA_TYPE_BOOL: np.dtype("?"),
+}
+
+
+class Tensor:
+    """A tensor of the server's, read in slices.
+
+    Indexing reads only what is asked for and gives a numpy array (a numpy scalar for a single element); every index
+    means what it means to numpy, as in ``W[3]``, ``W[:, ::2]``, ``W[ids]``, ``W[mask]``, ``W[..., -1]``, and
+    ``W[np.ix_(rows, columns)]`` for a block. Several index arrays that numpy would pair up (``W[rows, columns]``) read
+    the whole block that they span. ``W[:]`` or ``np.asarray(W)`` reads all.
+
+    bfloat16 tensors are given as float32, which holds them exactly.
+
+    Attributes:
+        resource: The name of the model, transcoder or midcoder that has it.
+        name: Its name there, such as ``"W_mid"``.
+        shape: Its sizes.
+        dtype: The element type of what indexing gives.
+    """
+
+    def __init__(self, connection: Connection, resource: str, info: tensor_pb2.TensorInfo) -> None:
+        if info.data_type not in _WIRE_TYPES:
+            message = f"{info.name} of {resource} has an element type that this client does not know: update it"
+            raise Internal("INTERNAL", "", message)
+        self._connection = connection
+        self._data_type = info.data_type
+        self.resource = resource
+        self.name = info.name
+        self.shape = tuple(info.shape)
+        is_bfloat16 = info.data_type == tensor_pb2.DATA_TYPE_BFLOAT16
+        self.dtype = np.dtype(np.float32) if is_bfloat16 else _WIRE_TYPES[info.data_type].newbyteorder("=")
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all of it, as an array here."""
+        return self.size * self.dtype.itemsize
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without dimensions")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        # One read, where Python's own fallback would make one for each row.
+        return iter(self[:])
+
+    def __getitem__(self, key: Any) -> Any:
+        plan = _indexing.plan(key, self.shape)
+        block = np.empty(plan.shape, dtype=_WIRE_TYPES[self._data_type])
+        if block.size:
+            self._read_into(block, plan.slices(self.shape))
+        return self._as_native(block)[plan.local]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("a tensor of the server's cannot be had without copying it here")
+        array = self[...]
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def _as_native(self, block: np.ndarray) -> np.ndarray:
+        if self._data_type == tensor_pb2.DATA_TYPE_BFLOAT16:
+            return (block.astype(np.uint32) << 16).view(np.float32)
+        return block.astype(self.dtype, copy=False)
+
+    def _read_into(self, block: np.ndarray, slices: list[tensor_pb2.DimensionSlice]) -> None:
+        """Fills `block` from the server; a stream that breaks goes on where it broke."""
+        request = tensor_service_pb2.ReadTensorRequest(resource=self.resource, tensor=self.name, slices=slices)
+        buffer = block.reshape(-1).view(np.uint8)
+        persistence = Persistence()
+        while request.start_offset < len(buffer):
+            try:
+                for chunk in self._chunks(request):
+                    self._check(chunk, request.start_offset, len(buffer))
+                    buffer[chunk.offset : chunk.offset + len(chunk.data)] = np.frombuffer(chunk.data, dtype=np.uint8)
+                    request.start_offset += len(chunk.data)
+                    persistence.progressed()
+                if request.start_offset < len(buffer):
+                    raise self._broken(f"the stream ended at byte {request.start_offset} of {len(buffer)}")
+            except Error as error:
+                persistence.failed(error)
+
+    def _chunks(self, request: tensor_service_pb2.ReadTensorRequest) -> Iterator[tensor_pb2.TensorChunk]:
+        # The stream may hold on to the request that it was given, and the caller moves start_offset on.
+        sent = tensor_service_pb2.ReadTensorRequest()
+        sent.CopyFrom(request)
+        for response in self._connection.stream(self._connection.tensors.ReadTensor, sent):
+            yield response.chunk
+
+    def _check(self, chunk: tensor_pb2.TensorChunk, expected_offset: int, total: int) -> None:
+        if chunk.offset != expected_offset or chunk.offset + len(chunk.data) > total:
+            raise Internal("DATA_LOSS", "", f"{self.name} of {self.resource} is not what it was: read it anew")
+        if google_crc32c.value(chunk.data) != chunk.crc32c:
+            raise self._broken(f"the checksum of {len(chunk.data)} bytes at {chunk.offset} is wrong")
+
+    def _broken(self, what: str) -> Unavailable:
+        # What a new attempt may mend.
+        return Unavailable("UNAVAILABLE", "", f"reading {self.name} of {self.resource}: {what}")
+
+    def __repr__(self) -> str:
+        return f"<{self.name} {list(self.shape)} {self.dtype} of {self.resource}; index it to read>"
+
+
+class TensorHolder:
+    """Something on the server that has tensors: a model, a transcoder, a midcoder."""
+
+    def __init__(self, connection: Connection, name: str, infos: Any) -> None:
+        self._connection = connection
+        self.name = name
+        self._tensors = {info.name: Tensor(connection, name, info) for info in infos}
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Its tensors by name."""
+        return self._tensors
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._tensors:
+            raise KeyError(f"{self.name} has no tensor {name!r}; it has {', '.join(self._tensors)}")
+        return self._tensors[name]

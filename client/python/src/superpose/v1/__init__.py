@@ -1,0 +1,1 @@
+"""Protobuf messages and gRPC stubs, made by ./dev stubs; not edited."""

@@ -1,0 +1,72 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class CorpusEntry(_message.Message):
+    __slots__ = ["model", "name", "path", "token_dtype"]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_DTYPE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    name: str
+    path: str
+    token_dtype: str
+    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., model: _Optional[str] = ..., token_dtype: _Optional[str] = ...) -> None: ...
+
+class ModelEntry(_message.Message):
+    __slots__ = ["name", "path", "transcoder"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    TRANSCODER_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    path: str
+    transcoder: _containers.RepeatedCompositeFieldContainer[TranscoderEntry]
+    def __init__(self, name: _Optional[str] = ..., path: _Optional[str] = ..., transcoder: _Optional[_Iterable[_Union[TranscoderEntry, _Mapping]]] = ...) -> None: ...
+
+class ServerConfig(_message.Message):
+    __slots__ = ["allow_remote", "checkpoint_seconds", "corpus", "data_dir", "device", "listen_address", "max_queued_requests", "max_running_jobs", "max_running_jobs_per_user", "max_unary_tokens", "metrics_address", "model", "slice_milliseconds", "threads"]
+    ALLOW_REMOTE_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    CORPUS_FIELD_NUMBER: _ClassVar[int]
+    DATA_DIR_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    LISTEN_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    MAX_QUEUED_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_RUNNING_JOBS_FIELD_NUMBER: _ClassVar[int]
+    MAX_RUNNING_JOBS_PER_USER_FIELD_NUMBER: _ClassVar[int]
+    MAX_UNARY_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    METRICS_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SLICE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    allow_remote: bool
+    checkpoint_seconds: int
+    corpus: _containers.RepeatedCompositeFieldContainer[CorpusEntry]
+    data_dir: str
+    device: str
+    listen_address: str
+    max_queued_requests: int
+    max_running_jobs: int
+    max_running_jobs_per_user: int
+    max_unary_tokens: int
+    metrics_address: str
+    model: _containers.RepeatedCompositeFieldContainer[ModelEntry]
+    slice_milliseconds: int
+    threads: int
+    def __init__(self, listen_address: _Optional[str] = ..., metrics_address: _Optional[str] = ..., data_dir: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., model: _Optional[_Iterable[_Union[ModelEntry, _Mapping]]] = ..., corpus: _Optional[_Iterable[_Union[CorpusEntry, _Mapping]]] = ..., slice_milliseconds: _Optional[int] = ..., max_unary_tokens: _Optional[int] = ..., max_queued_requests: _Optional[int] = ..., max_running_jobs: _Optional[int] = ..., max_running_jobs_per_user: _Optional[int] = ..., checkpoint_seconds: _Optional[int] = ..., allow_remote: bool = ...) -> None: ...
+
+class TranscoderEntry(_message.Message):
+    __slots__ = ["id", "layer", "log_sparsity_path", "path"]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    LOG_SPARSITY_PATH_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    layer: int
+    log_sparsity_path: str
+    path: str
+    def __init__(self, layer: _Optional[int] = ..., path: _Optional[str] = ..., log_sparsity_path: _Optional[str] = ..., id: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,48 @@
+// The job queue as the services see it. Behind it a thread claims queued jobs, gives their work to the device, keeps
+// leases, progress and checkpoints, and ends them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/jobs/job_store.h"
+#include "superpose/v1/job.pb.h"
+
+namespace superpose {
+
+// While it lives, the listener that it stands for is called; when its destructor has returned, never again.
+class JobSubscription {
+ public:
+  virtual ~JobSubscription() = default;
+};
+
+// Thread-safe. All but Watch block on disk: not on gRPC's threads.
+class JobManager {
+ public:
+  virtual ~JobManager() = default;
+
+  // Queues a job from its spec (every default filled in), owner, priority and request_id. Errors: JobStore::Submit;
+  // SHUTTING_DOWN.
+  virtual absl::StatusOr<v1::Job> Submit(const v1::Job& job) = 0;
+  // With live progress, queue_position and time_left.
+  virtual absl::StatusOr<v1::Job> Get(const std::string& name) = 0;
+  virtual absl::StatusOr<JobPage> List(const JobFilter& filter, int64_t page_size, const std::string& page_token) = 0;
+  virtual absl::StatusOr<v1::Job> Cancel(const std::string& name) = 0;
+  // Its checkpoints go too; what it made stays.
+  virtual absl::Status Delete(const std::string& name) = 0;
+
+  // Calls `listener` after every change of the job (state, progress, metrics), from any thread; it must not block, and
+  // must not take the subscription down. Gives no first call: Subscribe, then Get.
+  virtual std::unique_ptr<JobSubscription> Watch(const std::string& name,
+                                                 std::function<void(const v1::Job& job)> listener) = 0;
+
+  // Takes no more work; lets running jobs reach a step boundary, checkpoints them and gives them back to the queue;
+  // what is not there by `deadline` falls back to its last checkpoint at the next start.
+  virtual void Stop(absl::Time deadline) = 0;
+};
+
+}  // namespace superpose

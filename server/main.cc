@@ -1,0 +1,82 @@
+// superposed: the server as a program.
+#include <pthread.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "lib/base/error.h"
+#include "lib/base/status_macros.h"
+#include "lib/kernels/compute_thread.h"
+#include "server/config/server_config.h"
+#include "server/runtime/model_registry.h"
+#include "server/server.h"
+#include "server/telemetry/log.h"
+
+namespace superpose {
+namespace {
+
+// How long running jobs have to reach a step boundary; under the 30 seconds that container runtimes give.
+constexpr absl::Duration kTimeToStop = absl::Seconds(25);
+
+// SIGTERM and SIGINT, for sigwait: blocked in every thread that is made after this.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+absl::Status Check(const v1::ServerConfig& config) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const auto registry, ModelRegistry::Load(config));
+  absl::PrintF("The config is valid; it loads %d models and %d corpora.\n", registry->models().size(),
+               registry->corpora().size());
+  return absl::OkStatus();
+}
+
+absl::Status Serve(const v1::ServerConfig& config) {
+  std::signal(SIGPIPE, SIG_IGN);
+  const sigset_t stop_signals = BlockStopSignals();
+  SUPERPOSE_ASSIGN_OR_RETURN(const auto server, Server::Start(config));
+  Log(LogLevel::kInfo, "listening", {{"address", server->address()}, {"metrics", config.metrics_address()}});
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  // A second signal ends the process at once.
+  pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
+  Log(LogLevel::kInfo, "stopping", {{"signal", strsignal(signal)}});
+  server->Stop(absl::Now() + kTimeToStop);
+  Log(LogLevel::kInfo, "stopped");
+  return absl::OkStatus();
+}
+
+absl::Status Run(const std::string& config_path, bool only_check) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const v1::ServerConfig config, ReadServerConfig(config_path));
+  return only_check ? Check(config) : Serve(config);
+}
+
+}  // namespace
+}  // namespace superpose
+
+int main(int argc, char** argv) {
+  CLI::App app("Superpose's server: feature activations of transcoders and midcoder training jobs, over gRPC.",
+               "superposed");
+  std::string config_path;
+  bool only_check = false;
+  app.add_option("--config", config_path,
+                 "Config file, Protobuf text format (schema: proto/superpose/v1/server_config.proto)")
+      ->required();
+  app.add_flag("--check", only_check, "Read the config, load the files that it names, and exit: 0 if all is well");
+  CLI11_PARSE(app, argc, argv);
+  superpose::KeepFreedPages();
+  const absl::Status status = superpose::Run(config_path, only_check);
+  if (status.ok()) return 0;
+  absl::FPrintF(stderr, "superposed: %s (%s, %s)\n", status.message(), absl::StatusCodeToString(status.code()),
+                superpose::ReasonOf(status));
+  return 1;
+}

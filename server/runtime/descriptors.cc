@@ -1,0 +1,106 @@
+#include "server/runtime/descriptors.h"
+
+#include "server/runtime/version.h"
+
+namespace superpose {
+namespace {
+
+constexpr char kConvention[] = "normalized MLP input before gain and bias -> MLP output centred over d_model";
+
+int64_t BytesOf(const TensorMap& tensors) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
+}
+
+template <typename Repeated>
+void DescribeTensors(const TensorMap& tensors, Repeated* infos) {
+  for (const auto& [name, tensor] : tensors) *infos->Add() = DescribeTensor(name, tensor);
+}
+
+std::string BytesOf(const at::Tensor& tensor) {
+  return std::string(static_cast<const char*>(tensor.data_ptr()), tensor.nbytes());
+}
+
+}  // namespace
+
+v1::Transcoder DescribeTranscoder(const LoadedTranscoder& loaded) {
+  const Transcoder& transcoder = *loaded.transcoder;
+  v1::Transcoder proto;
+  proto.set_name(loaded.name);
+  proto.set_layer(static_cast<int32_t>(loaded.layer));
+  proto.set_d_sae(transcoder.d_sae());
+  proto.set_format("dunefsky");
+  proto.set_convention(kConvention);
+  proto.set_has_log_sparsity(transcoder.has_log_sparsity());
+  if (loaded.live_features.has_value()) proto.set_live_features(*loaded.live_features);
+  proto.set_content_hash(transcoder.content_hash());
+  proto.set_memory_bytes(BytesOf(transcoder.tensors()));
+  DescribeTensors(transcoder.tensors(), proto.mutable_tensors());
+  return proto;
+}
+
+v1::Model DescribeModel(const LoadedModel& loaded) {
+  const ModelConfig& config = loaded.model->config();
+  v1::Model proto;
+  proto.set_name(loaded.name);
+  proto.set_architecture("gpt2");
+  proto.set_d_model(config.d_model);
+  proto.set_d_mlp(config.d_mlp);
+  proto.set_n_layers(config.n_layers);
+  proto.set_n_heads(config.n_heads);
+  proto.set_context_length(config.n_positions);
+  proto.set_vocab_size(config.vocab_size);
+  proto.set_activation_function(config.activation_function);
+  proto.set_bos_token_id(static_cast<int32_t>(config.bos_token_id));
+  proto.set_eos_token_id(static_cast<int32_t>(config.eos_token_id));
+  proto.set_has_tokenizer(loaded.tokenizer != nullptr);
+  proto.set_content_hash(loaded.model->content_hash());
+  proto.set_memory_bytes(BytesOf(loaded.model->tensors()));
+  proto.set_device(loaded.model->device().str());
+  for (const LoadedTranscoder& transcoder : loaded.transcoders)
+    *proto.add_transcoders() = DescribeTranscoder(transcoder);
+  DescribeTensors(loaded.model->tensors(), proto.mutable_tensors());
+  return proto;
+}
+
+v1::Corpus DescribeCorpus(const LoadedCorpus& loaded) {
+  v1::Corpus proto;
+  proto.set_name(loaded.name);
+  proto.set_model(loaded.model);
+  proto.set_documents(loaded.corpus->documents());
+  proto.set_tokens(loaded.corpus->tokens());
+  proto.set_row_length(loaded.corpus->row_length());
+  proto.set_content_hash(loaded.corpus->content_hash());
+  proto.set_has_heldout(loaded.corpus->documents() > 0);
+  return proto;
+}
+
+v1::Provenance DescribeProvenance(const LoadedModel& model, const LoadedTranscoder& transcoder,
+                                  const LoadedCorpus* corpus) {
+  v1::Provenance proto;
+  proto.set_model(model.name);
+  proto.set_model_hash(model.model->content_hash());
+  proto.set_transcoder(transcoder.name);
+  proto.set_transcoder_hash(transcoder.transcoder->content_hash());
+  if (corpus != nullptr) {
+    proto.set_corpus(corpus->name);
+    proto.set_corpus_hash(corpus->corpus->content_hash());
+  }
+  proto.set_convention(kConvention);
+  proto.set_server_version(kVersion);
+  proto.set_device(model.model->device().str());
+  return proto;
+}
+
+v1::SparseActivations ToProto(const SparseActivations& activations) {
+  v1::SparseActivations proto;
+  proto.set_rows(activations.rows());
+  proto.set_d_sae(activations.d_sae);
+  proto.set_row_splits(BytesOf(activations.row_splits));
+  proto.set_feature_ids(BytesOf(activations.feature_ids));
+  proto.set_values(BytesOf(activations.values));
+  return proto;
+}
+
+}  // namespace superpose

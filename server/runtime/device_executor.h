@@ -1,0 +1,91 @@
+// The one thread that calls LibTorch. Requests of waiting people go first, then jobs take turns, a slice each.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "lib/base/budget.h"
+#include "lib/base/mutex.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/fair_rotation.h"
+#include "server/telemetry/metrics.h"
+
+namespace superpose {
+
+// Something that a person waits for.
+struct DeviceRequest {
+  // Called once, on the device's thread: with OK it computes now; else it was not run, and the status says why
+  // (DEADLINE_EXCEEDED / DEADLINE_PASSED, CANCELLED, UNAVAILABLE / SHUTTING_DOWN).
+  std::function<void(const absl::Status& admitted)> run;
+  absl::Time deadline = absl::InfiniteFuture();
+  std::function<bool()> is_cancelled;  // may be null
+  // The next part of a request that was let in before: the bound on waiting requests is not held against it.
+  bool continues = false;
+};
+
+// Work that gives way between slices.
+class SlicedWork {
+ public:
+  virtual ~SlicedWork() = default;
+  // Works until the budget is exhausted, at least one unit; on the device's thread. False when it wants no further
+  // turn: it is done, or it stands still until somebody adds it again.
+  virtual bool RunSlice(const Budget& budget) = 0;
+};
+
+// Thread-safe.
+class DeviceExecutor {
+ public:
+  struct Options {
+    int threads = 1;                                // that LibTorch computes on
+    absl::Duration slice = absl::Milliseconds(50);  // longest turn of a job; shorter when a request waits
+    int64_t max_waiting_requests = 256;
+  };
+  DeviceExecutor(const Options& options, const Clock* clock, Metrics* metrics);
+  // Stops.
+  ~DeviceExecutor();
+  DeviceExecutor(const DeviceExecutor&) = delete;
+  DeviceExecutor& operator=(const DeviceExecutor&) = delete;
+
+  // RESOURCE_EXHAUSTED / QUEUE_FULL or UNAVAILABLE / SHUTTING_DOWN: then request.run is never called.
+  absl::Status Submit(DeviceRequest request);
+  // Gives `work` turns until its RunSlice returns false. Turns go around users first, then around a user's works.
+  // Nothing happens after Stop().
+  void AddWork(const std::string& user, std::shared_ptr<SlicedWork> work);
+  // Runs `body` on the device's thread as the next thing and returns what it returned; UNAVAILABLE / SHUTTING_DOWN
+  // after Stop().
+  absl::Status RunAndWait(const std::function<absl::Status()>& body);
+  // Ends the slice or request under way, turns all waiting requests away, lets go of all work.
+  void Stop();
+
+  // Slices of work run so far.
+  int64_t slices_run() const { return slices_run_; }
+
+ private:
+  void Run();
+  void Serve(const DeviceRequest& request) const;
+  void RunOneSlice(FairRotation::Turn turn);
+  void TurnAllAway();
+
+  const Options options_;
+  const Clock* const clock_;
+  Metrics* const metrics_;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  std::deque<DeviceRequest> requests_ ABSL_GUARDED_BY(mutex_);
+  FairRotation works_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> request_waits_ = false;
+  std::atomic<int64_t> slices_run_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace superpose

@@ -1,0 +1,150 @@
+#include "server/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server_builder.h>
+#include <torch/headeronly/version.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/error.h"
+#include "lib/base/status_macros.h"
+#include "server/jobs/durable_job_manager.h"
+#include "server/jobs/sqlite_job_store.h"
+#include "server/jobs/sweep.h"
+#include "server/runtime/version.h"
+#include "server/telemetry/log.h"
+
+namespace superpose {
+namespace {
+
+// Calls that are under way when the server stops have this long to end by themselves.
+constexpr absl::Duration kTimeToDrain = absl::Seconds(5);
+
+// Room for what goes around the largest answer.
+constexpr int kMessageMargin = 1 << 20;
+
+void SetTimestamp(absl::Time time, google::protobuf::Timestamp* timestamp) {
+  const int64_t nanoseconds = absl::ToUnixNanos(time);
+  timestamp->set_seconds(nanoseconds / 1'000'000'000);
+  timestamp->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
+}
+
+std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
+
+}  // namespace
+
+Server::Server(const v1::ServerConfig& config) : config_(config) {}
+
+Server::~Server() { Stop(absl::Now()); }
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const v1::ServerConfig& config) {
+  std::unique_ptr<Server> server(new Server(config));
+  SUPERPOSE_RETURN_IF_ERROR(server->OpenStorage());
+  SUPERPOSE_RETURN_IF_ERROR(server->LoadModels());
+  SUPERPOSE_RETURN_IF_ERROR(server->StartJobs());
+  server->MakeServices();
+  SUPERPOSE_RETURN_IF_ERROR(server->Listen());
+  return server;
+}
+
+absl::Status Server::OpenStorage() {
+  SUPERPOSE_ASSIGN_OR_RETURN(data_folder_, DataFolder::Open(config_.data_dir()));
+  SUPERPOSE_ASSIGN_OR_RETURN(database_, Database::Open(data_folder_->database_path()));
+  job_store_ = std::make_unique<SqliteJobStore>(database_.get());
+  midcoder_store_ = std::make_unique<MidcoderStore>(data_folder_.get(), database_.get());
+  return absl::OkStatus();
+}
+
+absl::Status Server::LoadModels() {
+  const DeviceExecutor::Options options{.threads = config_.threads(),
+                                        .slice = absl::Milliseconds(config_.slice_milliseconds()),
+                                        .max_waiting_requests = config_.max_queued_requests()};
+  executor_ = std::make_unique<DeviceExecutor>(options, &clock_, &metrics_);
+  return executor_->RunAndWait([this]() -> absl::Status {
+    SUPERPOSE_ASSIGN_OR_RETURN(registry_, ModelRegistry::Load(config_));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status Server::StartJobs() {
+  SUPERPOSE_RETURN_IF_ERROR(Sweep(*data_folder_, database_.get()));
+  DurableJobManager::Options options;
+  options.max_running_jobs = config_.max_running_jobs();
+  options.max_running_jobs_per_user = config_.max_running_jobs_per_user();
+  options.checkpoint_interval = absl::Seconds(config_.checkpoint_seconds());
+  SUPERPOSE_ASSIGN_OR_RETURN(jobs_, DurableJobManager::Create(options, {.store = job_store_.get(),
+                                                                        .midcoders = midcoder_store_.get(),
+                                                                        .folder = data_folder_.get(),
+                                                                        .registry = registry_.get(),
+                                                                        .executor = executor_.get(),
+                                                                        .clock = &clock_,
+                                                                        .metrics = &metrics_}));
+  return absl::OkStatus();
+}
+
+void Server::MakeServices() {
+  const Limits limits{.max_unary_tokens = config_.max_unary_tokens()};
+  server_service_ = std::make_unique<ServerServiceImpl>(Info(), &metrics_);
+  model_service_ = std::make_unique<ModelServiceImpl>(registry_.get(), &request_worker_, &metrics_);
+  feature_service_ =
+      std::make_unique<FeatureServiceImpl>(registry_.get(), executor_.get(), &request_worker_, limits, &metrics_);
+  midcoder_service_ = std::make_unique<MidcoderServiceImpl>(registry_.get(), jobs_.get(), midcoder_store_.get(),
+                                                            &storage_worker_, &metrics_);
+  job_service_ = std::make_unique<JobServiceImpl>(jobs_.get(), &storage_worker_, &metrics_);
+  tensor_service_ = std::make_unique<TensorServiceImpl>(
+      TensorSource(registry_.get(), midcoder_store_.get(), executor_.get()), &storage_worker_, &metrics_);
+}
+
+v1::GetServerInfoResponse Server::Info() const {
+  v1::GetServerInfoResponse info;
+  info.set_version(kVersion);
+  info.set_torch_version(TORCH_VERSION);
+  info.set_device(config_.device());
+  info.set_threads(config_.threads());
+  info.set_max_unary_tokens(config_.max_unary_tokens());
+  info.set_max_message_bytes(Limits().max_message_bytes);
+  for (const char* capability : {"activations", "midcoders", "jobs", "tensors"}) info.add_capabilities(capability);
+  SetTimestamp(clock_.Now(), info.mutable_start_time());
+  return info;
+}
+
+absl::Status Server::Listen() {
+  if (!config_.metrics_address().empty()) {
+    SUPERPOSE_ASSIGN_OR_RETURN(exposer_, metrics_.Expose(config_.metrics_address()));
+  }
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  // Else a second server on the same port would take half of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.SetMaxReceiveMessageSize(static_cast<int>(Limits().max_message_bytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(Limits().max_message_bytes) + kMessageMargin);
+  for (grpc::Service* service :
+       std::initializer_list<grpc::Service*>{server_service_.get(), model_service_.get(), feature_service_.get(),
+                                             midcoder_service_.get(), job_service_.get(), tensor_service_.get()}) {
+    builder.RegisterService(service);
+  }
+  int port = 0;
+  builder.AddListeningPort(config_.listen_address(), grpc::InsecureServerCredentials(), &port);
+  grpc_server_ = builder.BuildAndStart();
+  if (grpc_server_ == nullptr || port == 0) {
+    return FailedPrecondition(reason::kConfigInvalid, "listen_address ", config_.listen_address(),
+                              " cannot be listened on: is another program using the port?");
+  }
+  address_ = absl::StrCat(HostOf(config_.listen_address()), ":", port);
+  for (const auto& [name, model] : registry_->models())
+    grpc_server_->GetHealthCheckService()->SetServingStatus(name, true);
+  return absl::OkStatus();
+}
+
+void Server::Stop(absl::Time deadline) {
+  if (grpc_server_ != nullptr) grpc_server_->GetHealthCheckService()->SetServingStatus(false);
+  if (jobs_ != nullptr) jobs_->Stop(deadline);
+  if (job_service_ != nullptr) job_service_->Stop();
+  if (grpc_server_ != nullptr) grpc_server_->Shutdown(absl::ToChronoTime(clock_.Now() + kTimeToDrain));
+  if (executor_ != nullptr) executor_->Stop();
+}
+
+}  // namespace superpose

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <grpcpp/server.h>
+#include <prometheus/exposer.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/jobs/data_folder.h"
+#include "server/jobs/database.h"
+#include "server/jobs/job_manager.h"
+#include "server/jobs/job_store.h"
+#include "server/jobs/midcoder_store.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/device_executor.h"
+#include "server/runtime/model_registry.h"
+#include "server/runtime/worker.h"
+#include "server/services/feature_service.h"
+#include "server/services/job_service.h"
+#include "server/services/midcoder_service.h"
+#include "server/services/model_service.h"
+#include "server/services/server_service.h"
+#include "server/services/tensor_service.h"
+#include "server/telemetry/metrics.h"
+#include "superpose/v1/server_config.pb.h"
+
+namespace superpose {
+
+// The whole server: everything it is made of, in the order in which one part needs the other.
+class Server {
+ public:
+  // Locks the data folder, loads models and corpora, takes up the jobs that were left, and listens. Errors: those of
+  // the parts; CONFIG_INVALID when an address cannot be listened on.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const v1::ServerConfig& config);
+  ~Server();
+
+  // Where clients connect, with the port that was taken.
+  const std::string& address() const { return address_; }
+
+  // Takes no new work, checkpoints running jobs and gives them back to the queue, lets requests end; all by `deadline`,
+  // about.
+  void Stop(absl::Time deadline);
+
+ private:
+  explicit Server(const v1::ServerConfig& config);
+  absl::Status OpenStorage();
+  absl::Status LoadModels();
+  absl::Status StartJobs();
+  void MakeServices();
+  absl::Status Listen();
+  v1::GetServerInfoResponse Info() const;
+
+  const v1::ServerConfig config_;
+  std::string address_;
+  const SystemClock clock_;
+  Metrics metrics_;
+  std::unique_ptr<DataFolder> data_folder_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<JobStore> job_store_;
+  std::unique_ptr<MidcoderStore> midcoder_store_;
+  std::unique_ptr<const ModelRegistry> registry_;
+  std::unique_ptr<DeviceExecutor> executor_;
+  std::unique_ptr<JobManager> jobs_;
+  Worker storage_worker_;  // for calls that wait for the disk
+  Worker request_worker_;  // for calls that take a moment's computing: tokenizing, describing
+  std::unique_ptr<ServerServiceImpl> server_service_;
+  std::unique_ptr<ModelServiceImpl> model_service_;
+  std::unique_ptr<FeatureServiceImpl> feature_service_;
+  std::unique_ptr<MidcoderServiceImpl> midcoder_service_;
+  std::unique_ptr<JobServiceImpl> job_service_;
+  std::unique_ptr<TensorServiceImpl> tensor_service_;
+  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<grpc::Server> grpc_server_;
+};
+
+}  // namespace superpose

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/runtime/device_executor.h"
+#include "server/services/activation_query.h"
+#include "server/services/call.h"
+#include "server/services/limits.h"
+#include "server/telemetry/metrics.h"
+#include "superpose/v1/feature_service.grpc.pb.h"
+
+namespace superpose {
+
+// Answers one StreamActivations call: computes a part, writes it, and computes the next when the reader has taken it.
+// Deletes itself.
+class ActivationStream final : public grpc::ServerWriteReactor<v1::StreamActivationsResponse> {
+ public:
+  ActivationStream(grpc::CallbackServerContext* context, Metrics* metrics, DeviceExecutor* executor,
+                   const Limits& limits);
+
+  // Once.
+  void Start(absl::StatusOr<ActivationQuery> query);
+
+  void OnWriteDone(bool ok) override;
+  void OnDone() override { delete this; }
+
+ private:
+  ~ActivationStream() override = default;
+  void SubmitPart(bool continues);
+  void ComputePart();
+  void End(const absl::Status& status);
+
+  grpc::CallbackServerContext* const context_;
+  Metrics* const metrics_;
+  DeviceExecutor* const executor_;
+  const Limits limits_;
+  const absl::Time deadline_;
+  CallRecord record_;
+  std::optional<ActivationQuery> query_;
+  int64_t next_sequence_ = 0;
+  v1::StreamActivationsResponse part_;
+};
+
+}  // namespace superpose

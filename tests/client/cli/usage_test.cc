@@ -1,0 +1,137 @@
+#include <nlohmann/json.hpp>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/client/cli/run.h"
+
+namespace superpose::cli {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr int kUsage = 2;
+
+// Port 1 is reserved: nobody listens there.
+const std::vector<std::string> kNoServer = {"--server", "127.0.0.1:1", "--timeout", "20"};
+
+std::vector<std::string> WithoutServer(std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), kNoServer.begin(), kNoServer.end());
+  return arguments;
+}
+
+TEST(UsageTest, HelpGoesToStandardOutputAndNamesVerbsAndExitCodes) {
+  Outcome outcome = RunProgram({"--help"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_EQ(outcome.err, "");
+  for (const char* verb : {"info", "models", "corpora", "activations", "train", "evaluate", "midcoders", "history",
+                           "tensor", "jobs", "job", "watch", "cancel", "delete", "Exit codes"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(verb));
+  }
+}
+
+TEST(UsageTest, EveryVerbExplainsItselfWithAnExample) {
+  for (const char* verb : {"info", "models", "corpora", "activations", "train", "evaluate", "midcoders", "history",
+                           "tensor", "jobs", "job", "watch", "cancel", "delete"}) {
+    Outcome outcome = RunProgram({verb, "--help"});
+    EXPECT_EQ(outcome.code, 0) << verb;
+    EXPECT_THAT(outcome.out, HasSubstr(std::string("  superpose ") + verb)) << verb;
+  }
+}
+
+TEST(UsageTest, WithoutAVerbItSaysWhereTheVerbsAre) {
+  Outcome outcome = RunProgram({});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, HasSubstr("superpose --help"));
+}
+
+TEST(UsageTest, AVerbThatDoesNotExistIsNamed) {
+  Outcome outcome = RunProgram({"modles"});
+  EXPECT_EQ(outcome.code, kUsage);
+  EXPECT_THAT(outcome.err, HasSubstr("'modles'"));
+}
+
+TEST(UsageTest, WrongCommandLinesAskNothingOfTheServer) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"activations"},
+      {"activations", "text", "--tokens", "1,2"},
+      {"activations", "--tokens", "1,two"},
+      {"activations", "text", "--top-k", "0"},
+      {"activations", "text", "--features", "x"},
+      {"train", "--layer", "1"},
+      {"train", "--corpus", "c", "--steps", "5", "--epochs", "2"},
+      {"train", "--corpus", "c", "--steps", "many"},
+      {"train", "--corpus", "c", "--mid-dim", "d_sae"},
+      {"train", "--corpus", "c", "--order", "random"},
+      {"train", "--corpus", "c", "--wait", "--detach"},
+      {"evaluate", "--corpus", "c"},
+      {"evaluate", "m"},
+      {"evaluate", "m", "--corpus", "c", "--split", "test"},
+      {"tensor", "midcoders/x"},
+      {"tensor", "midcoders/x", "W_mid", "--slice", "3:"},
+      {"jobs", "--state", "done"},
+      {"job"},
+      {"job", "show"},
+      {"watch"},
+      {"cancel", "a", "b"},
+      {"midcoders", "show"},
+      {"midcoders", "rename", "x"},
+      {"history", "x", "--rows", "0"},
+      {"info", "--timeout", "soon"},
+      {"info", "--no-such-option"},
+      {"info", "models"},
+  };
+  for (const std::vector<std::string>& arguments : wrong) {
+    Outcome outcome = RunProgram(WithoutServer(arguments));
+    EXPECT_EQ(outcome.code, kUsage) << ::testing::PrintToString(arguments) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr("--help"));
+  }
+}
+
+TEST(UsageTest, AServerThatIsNotThereHasItsOwnExitCode) {
+  for (const char* verb : {"info", "models", "corpora", "jobs", "midcoders"}) {
+    Outcome outcome = RunProgram(WithoutServer({verb}));
+    EXPECT_EQ(outcome.code, 4);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr("127.0.0.1:1"));
+    EXPECT_THAT(outcome.err, HasSubstr("UNAVAILABLE"));
+  }
+}
+
+TEST(UsageTest, ATextMayBeTheNameOfAVerb) {
+  Outcome outcome = RunProgram(WithoutServer({"activations", "info"}));
+  EXPECT_EQ(outcome.code, 4) << outcome.err;
+}
+
+TEST(UsageTest, WithJsonErrorsAreJson) {
+  Outcome outcome = RunProgram(WithoutServer({"models", "--json"}));
+  EXPECT_EQ(outcome.out, "");
+  nlohmann::json error = nlohmann::json::parse(outcome.err);
+  EXPECT_EQ(error["error"]["code"], "UNAVAILABLE");
+}
+
+TEST(UsageTest, AUserWhoseNameCannotTravelIsRefused) {
+  Outcome outcome = RunProgram({"info", "--user", "a\nb"});
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("CONFIG_INVALID"));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("a\nb")));
+}
+
+TEST(UsageTest, TheServersAddressMayStandInTheEnvironment) {
+  setenv("SUPERPOSE_SERVER", "127.0.0.1:1", 1);
+  Outcome outcome = RunProgram({"info"});
+  unsetenv("SUPERPOSE_SERVER");
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.err, HasSubstr("127.0.0.1:1 "));
+}
+
+TEST(UsageTest, VersionIsPrinted) {
+  Outcome outcome = RunProgram({"--version"});
+  EXPECT_EQ(outcome.code, 0);
+  EXPECT_THAT(outcome.out, HasSubstr("."));
+}
+
+}  // namespace
+}  // namespace superpose::cli

@@ -1,0 +1,114 @@
+#include "server/services/tensor_selection.h"
+
+#include <ATen/ATen.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lib/base/error.h"
+#include "tests/status_matchers.h"
+
+namespace superpose {
+namespace {
+
+using ::testing::ElementsAre;
+using Slices = google::protobuf::RepeatedPtrField<v1::DimensionSlice>;
+
+v1::DimensionSlice Range(int64_t start, int64_t stop) {
+  v1::DimensionSlice slice;
+  slice.mutable_range()->set_start(start);
+  slice.mutable_range()->set_stop(stop);
+  return slice;
+}
+
+v1::DimensionSlice Indices(const std::vector<int64_t>& values) {
+  v1::DimensionSlice slice;
+  slice.mutable_indices()->mutable_values()->Add(values.begin(), values.end());
+  return slice;
+}
+
+Slices Of(const std::vector<v1::DimensionSlice>& slices) { return {slices.begin(), slices.end()}; }
+
+TensorSelection Select(const at::Tensor& tensor, const std::vector<v1::DimensionSlice>& slices) {
+  auto selection = TensorSelection::Create(tensor, Of(slices));
+  EXPECT_OK(selection);
+  return *std::move(selection);
+}
+
+std::string BytesOf(const at::Tensor& tensor) {
+  const at::Tensor contiguous = tensor.contiguous();
+  return {static_cast<const char*>(contiguous.const_data_ptr()), contiguous.nbytes()};
+}
+
+std::string ReasonAgainst(const at::Tensor& tensor, const std::vector<v1::DimensionSlice>& slices) {
+  const auto selection = TensorSelection::Create(tensor, Of(slices));
+  EXPECT_EQ(selection.status().code(), absl::StatusCode::kInvalidArgument);
+  return ReasonOf(selection.status());
+}
+
+const at::Tensor kMatrix = at::arange(35, at::kFloat).view({5, 7});
+
+TEST(TensorSelectionTest, WithoutSlicesItIsTheWholeTensor) {
+  const TensorSelection all = Select(kMatrix, {});
+  EXPECT_THAT(all.shape(), ElementsAre(5, 7));
+  EXPECT_EQ(all.Copy(0, all.bytes()), BytesOf(kMatrix));
+}
+
+TEST(TensorSelectionTest, RangesOfBothDimensions) {
+  const TensorSelection part = Select(kMatrix, {Range(1, 4), Range(2, 5)});
+  EXPECT_THAT(part.shape(), ElementsAre(3, 3));
+  EXPECT_EQ(part.Copy(0, part.bytes()), BytesOf(kMatrix.narrow(0, 1, 3).narrow(1, 2, 3)));
+}
+
+TEST(TensorSelectionTest, IndicesComeInTheOrderGivenAndMayRepeat) {
+  const TensorSelection part = Select(kMatrix, {Indices({4, 0, 4}), Indices({6, 1})});
+  const at::Tensor expected =
+      kMatrix.index_select(0, at::tensor({4, 0, 4}, at::kLong)).index_select(1, at::tensor({6, 1}, at::kLong));
+  EXPECT_EQ(part.Copy(0, part.bytes()), BytesOf(expected));
+}
+
+TEST(TensorSelectionTest, AnyStretchEqualsThatStretchOfTheWhole) {
+  const TensorSelection part = Select(kMatrix, {Indices({3, 1, 2}), Range(1, 6)});
+  const std::string whole = part.Copy(0, part.bytes());
+  for (int64_t offset = 0; offset <= part.bytes(); offset += 4) {
+    for (int64_t size = 0; offset + size <= part.bytes(); size += 4)
+      EXPECT_EQ(part.Copy(offset, size), whole.substr(offset, size));
+  }
+}
+
+TEST(TensorSelectionTest, StridedTensorsAreReadRowMajor) {
+  const TensorSelection transposed = Select(kMatrix.t(), {Range(2, 4), {}});
+  EXPECT_EQ(transposed.Copy(0, transposed.bytes()), BytesOf(kMatrix.t().narrow(0, 2, 2)));
+}
+
+TEST(TensorSelectionTest, EveryRankAndElementSize) {
+  const at::Tensor cube = at::arange(24, at::kLong).view({2, 3, 4});
+  const TensorSelection part = Select(cube, {Indices({1}), {}, Indices({3, 0})});
+  EXPECT_THAT(part.shape(), ElementsAre(1, 3, 2));
+  EXPECT_EQ(part.Copy(0, part.bytes()), BytesOf(cube.narrow(0, 1, 1).index_select(2, at::tensor({3, 0}, at::kLong))));
+  const TensorSelection scalar = Select(at::scalar_tensor(2.5), {});
+  EXPECT_THAT(scalar.shape(), ElementsAre());
+  EXPECT_EQ(scalar.Copy(0, scalar.bytes()), BytesOf(at::scalar_tensor(2.5)));
+}
+
+TEST(TensorSelectionTest, EmptySelectionsHaveNoBytes) {
+  EXPECT_EQ(Select(kMatrix, {Range(2, 2)}).bytes(), 0);
+  EXPECT_EQ(Select(kMatrix, {{}, Range(0, 0)}).bytes(), 0);
+  EXPECT_THAT(Select(kMatrix, {{}, Range(0, 0)}).shape(), ElementsAre(5, 0));
+  EXPECT_EQ(Select(at::empty({0, 3}), {}).bytes(), 0);
+}
+
+TEST(TensorSelectionTest, WhatLeavesTheTensorIsRefused) {
+  EXPECT_EQ(ReasonAgainst(kMatrix, {Range(0, 6)}), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonAgainst(kMatrix, {Range(-1, 2)}), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonAgainst(kMatrix, {Range(3, 2)}), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonAgainst(kMatrix, {Indices({5})}), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonAgainst(kMatrix, {Indices({-1})}), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonAgainst(kMatrix, {{}, {}, {}}), "SLICE_OUT_OF_RANGE");
+}
+
+}  // namespace
+}  // namespace superpose

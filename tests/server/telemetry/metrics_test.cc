@@ -1,0 +1,63 @@
+#include "server/telemetry/metrics.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "lib/base/error.h"
+#include "tests/status_matchers.h"
+
+namespace superpose {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(MetricsTest, RequestsAreCountedByMethodAndCode) {
+  Metrics metrics;
+  metrics.RecordRequest("GetModel", absl::StatusCode::kOk, absl::Milliseconds(3));
+  metrics.RecordRequest("GetModel", absl::StatusCode::kOk, absl::Milliseconds(4));
+  metrics.RecordRequest("GetModel", absl::StatusCode::kNotFound, absl::Milliseconds(1));
+  EXPECT_THAT(metrics.Text(), HasSubstr(R"(superpose_requests_total{code="OK",method="GetModel"} 2)"));
+  EXPECT_THAT(metrics.Text(), HasSubstr(R"(superpose_requests_total{code="NOT_FOUND",method="GetModel"} 1)"));
+}
+
+TEST(MetricsTest, LatenciesAreAHistogramInSeconds) {
+  Metrics metrics;
+  metrics.RecordRequest("GetModel", absl::StatusCode::kOk, absl::Milliseconds(3));
+  metrics.RecordRequest("GetModel", absl::StatusCode::kOk, absl::Seconds(3));
+  EXPECT_THAT(metrics.Text(), HasSubstr(R"(superpose_request_seconds_bucket{method="GetModel",le="0.0025"} 0)"));
+  EXPECT_THAT(metrics.Text(), HasSubstr(R"(superpose_request_seconds_bucket{method="GetModel",le="0.005"} 1)"));
+  EXPECT_THAT(metrics.Text(), HasSubstr(R"(superpose_request_seconds_bucket{method="GetModel",le="+Inf"} 2)"));
+}
+
+TEST(MetricsTest, GaugesShowTheNewestValue) {
+  Metrics metrics;
+  metrics.SetQueueDepth(7);
+  metrics.SetQueueDepth(2);
+  metrics.SetJobs("RUNNING", 1);
+  metrics.SetJobs("RUNNING", 0);
+  EXPECT_THAT(metrics.Text(), HasSubstr("superpose_device_queue_depth 2"));
+  EXPECT_THAT(metrics.Text(), HasSubstr(R"(superpose_jobs{state="RUNNING"} 0)"));
+}
+
+TEST(MetricsTest, TokensAndSlicesAddUp) {
+  Metrics metrics;
+  metrics.AddTokens("activations", 100);
+  metrics.AddTokens("activations", 28);
+  metrics.AddSlice();
+  EXPECT_THAT(metrics.Text(), HasSubstr(R"(superpose_tokens_total{work="activations"} 128)"));
+  EXPECT_THAT(metrics.Text(), HasSubstr("superpose_device_slices_total 1"));
+  EXPECT_THAT(metrics.Text(), Not(HasSubstr("train_midcoder")));
+}
+
+TEST(MetricsTest, AnAddressThatCannotBeHadIsAnError) {
+  Metrics metrics;
+  const auto exposer = metrics.Expose("127.0.0.1:0");
+  ASSERT_OK(exposer);
+  const int port = (*exposer)->GetListeningPorts().front();
+  const auto second = metrics.Expose("127.0.0.1:" + std::to_string(port));
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(ReasonOf(second.status()), "CONFIG_INVALID");
+}
+
+}  // namespace
+}  // namespace superpose
