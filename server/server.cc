@@ -71,8 +71,7 @@ absl::Status Server::LoadModels() {
 absl::Status Server::StartJobs() {
   SUPERPOSE_RETURN_IF_ERROR(Sweep(*data_folder_, database_.get()));
   DurableJobManager::Options options;
-  options.max_running_jobs = config_.max_running_jobs();
-  options.max_running_jobs_per_user = config_.max_running_jobs_per_user();
+  options.caps = {config_.max_running_jobs(), config_.max_running_jobs_per_user()};
   options.checkpoint_interval = absl::Seconds(config_.checkpoint_seconds());
   SUPERPOSE_ASSIGN_OR_RETURN(jobs_, DurableJobManager::Create(options, {.store = job_store_.get(),
                                                                         .midcoders = midcoder_store_.get(),

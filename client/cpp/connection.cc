@@ -11,10 +11,10 @@ namespace {
 constexpr int kMaxMessageBytes = 512 << 20;
 
 // Calls that may be made twice are tried again while the server is not there. Not the deletes: the second would not
-// find what the first deleted. Not WatchJob and ReadTensor, which go on where they broke by themselves.
+// find what the first deleted. Not WatchJob and ReadTensor, which go on where they broke by themselves. Not
+// GetServerInfo: who connects to a server that is not there wants to know it at once.
 constexpr char kServiceConfig[] = R"({"methodConfig": [{
   "name": [
-    {"service": "superpose.v1.ServerService"},
     {"service": "superpose.v1.ModelService"},
     {"service": "superpose.v1.FeatureService"},
     {"service": "superpose.v1.MidcoderService", "method": "TrainMidcoder"},

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <optional>
 
 namespace superpose {
 namespace {
@@ -11,7 +12,10 @@ namespace {
 at::Tensor RowCounts(const SparseActivations& z) { return z.row_splits.slice(0, 1) - z.row_splits.slice(0, 0, z.rows()); }
 
 // The row of every entry, int64 [entries].
-at::Tensor RowOfEntry(const SparseActivations& z) { return at::repeat_interleave(RowCounts(z), z.entries()); }
+at::Tensor RowOfEntry(const SparseActivations& z) {
+  // A plain number would choose the overload that repeats every count that many times.
+  return at::repeat_interleave(RowCounts(z), std::optional<int64_t>(z.entries()));
+}
 
 // The entries where `keep` (bool [entries]) is set.
 SparseActivations Filter(const SparseActivations& z, const at::Tensor& keep) {

@@ -55,14 +55,17 @@ StepLoss LossOf(const Record& record) {
           .mse_out_transcoder = record.mse_out_transcoder};
 }
 
-int64_t OffsetOf(int64_t row) { return static_cast<int64_t>(sizeof(Header)) + row * static_cast<int64_t>(sizeof(Record)); }
+int64_t OffsetOf(int64_t row) {
+  return static_cast<int64_t>(sizeof(Header)) + row * static_cast<int64_t>(sizeof(Record));
+}
 
 // An open history file whose header has been checked.
 class OpenFile {
  public:
   // `flags` as for open(2). NOT_FOUND / FILE_NOT_FOUND when there is none.
   static absl::StatusOr<OpenFile> Open(const std::string& path, int flags);
-  OpenFile(OpenFile&& other) noexcept : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), rows_(other.rows_) {}
+  OpenFile(OpenFile&& other) noexcept
+      : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), rows_(other.rows_) {}
   ~OpenFile() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -76,7 +79,9 @@ class OpenFile {
  private:
   OpenFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   absl::Status CheckHeader();
-  absl::Status Failed(int error, absl::string_view verb) const { return SystemError(error, absl::StrCat(verb, " ", path_)); }
+  absl::Status Failed(int error, absl::string_view verb) const {
+    return SystemError(error, absl::StrCat(verb, " ", path_));
+  }
 
   std::string path_;
   int fd_;
@@ -93,7 +98,7 @@ absl::StatusOr<OpenFile> OpenFile::Open(const std::string& path, int flags) {
 }
 
 absl::Status OpenFile::CheckHeader() {
-  struct stat facts {};
+  struct stat facts{};
   if (::fstat(fd_, &facts) != 0) return Failed(errno, "read");
   if (facts.st_size < static_cast<off_t>(sizeof(Header))) return absl::OkStatus();
   Header header;

@@ -13,13 +13,14 @@ namespace superpose {
 
 // The columns that ReadJob reads, to stand behind SELECT.
 inline constexpr char kJobColumns[] =
-    "name, owner, priority, state, request_id, cancel_requested, attempt, create_time, start_time, end_time, spec, progress, outcome";
+    "name, owner, priority, state, request_id, cancel_requested, attempt, create_time, start_time, end_time, spec, "
+    "progress, outcome";
 
 // The job of the row that `row`, a SELECT of kJobColumns, is at. DATA_LOSS / FILE_CORRUPT when a column is no message.
 absl::StatusOr<v1::Job> ReadJob(const Statement& row);
 
-// Serialized v1::Job messages with only some of a job's fields: its spec; its progress and metrics; the result or the error that its
-// state asks for.
+// Serialized v1::Job messages with only some of a job's fields: its spec; its progress and metrics; the result or the
+// error that its state asks for.
 std::string SpecBytes(const v1::Job& job);
 std::string ProgressBytes(const v1::Job& job);
 std::string OutcomeBytes(v1::JobState state, const v1::Job& job);

@@ -63,6 +63,7 @@ class JobStore {
   virtual absl::StatusOr<JobPage> List(const JobFilter& filter, int64_t page_size, const std::string& page_token) = 0;
   // Jobs that are queued or running, oldest first.
   virtual absl::StatusOr<std::vector<ActiveJob>> Active() = 0;
+  // Every state, also those that no job is in.
   virtual absl::StatusOr<std::map<v1::JobState, int64_t>> CountByState() = 0;
 
   // QUEUED -> RUNNING with a new fencing token, attempt + 1, start_time at the first. Nothing when it is not queued any

@@ -36,7 +36,8 @@ HistoryFile HistoryIn(const std::string& folder) { return HistoryFile(folder + "
 absl::Status CheckName(const std::string& name) {
   absl::string_view id = name;
   const bool right = absl::ConsumePrefix(&id, kRoom) && !id.empty() && !absl::StrContains(id, '/');
-  return right ? absl::OkStatus() : InvalidArgument(reason::kNameInvalid, "\"", name, "\" must be ", kRoom, "{midcoder}");
+  return right ? absl::OkStatus()
+               : InvalidArgument(reason::kNameInvalid, "\"", name, "\" must be ", kRoom, "{midcoder}");
 }
 
 absl::Status NoSuchMidcoder(const std::string& name) {
@@ -60,10 +61,9 @@ absl::StatusOr<std::optional<v1::Midcoder>> MadeBy(sqlite3* connection, const st
 
 absl::Status Insert(sqlite3* connection, const v1::Midcoder& midcoder, absl::Time now) {
   const std::string descriptor = midcoder.SerializeAsString();
-  Statement insert(connection,
-                   "INSERT INTO midcoders (name, owner, job, layer, descriptor, create_time) VALUES (?, ?, ?, ?, ?, ?)",
-                   midcoder.name(), midcoder.owner(), midcoder.job(), midcoder.layer(), SqlBlob{descriptor},
-                   absl::ToUnixNanos(now));
+  Statement insert(
+      connection, "INSERT INTO midcoders (name, owner, job, layer, descriptor, create_time) VALUES (?, ?, ?, ?, ?, ?)",
+      midcoder.name(), midcoder.owner(), midcoder.job(), midcoder.layer(), SqlBlob{descriptor}, absl::ToUnixNanos(now));
   return insert.Run();
 }
 
@@ -143,8 +143,8 @@ absl::StatusOr<MidcoderPage> MidcoderStore::List(int64_t page_size, const std::s
   const int64_t size = BoundedPageSize(page_size);
   return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<MidcoderPage> {
     Statement select(connection,
-                     "SELECT descriptor, sequence FROM midcoders WHERE sequence < ? ORDER BY sequence DESC LIMIT ?", before,
-                     size + 1);
+                     "SELECT descriptor, sequence FROM midcoders WHERE sequence < ? ORDER BY sequence DESC LIMIT ?",
+                     before, size + 1);
     MidcoderPage page;
     int64_t last = 0;
     while (true) {
@@ -166,12 +166,14 @@ absl::Status MidcoderStore::Delete(const std::string& name) {
     SUPERPOSE_RETURN_IF_ERROR(Statement(connection, "DELETE FROM midcoders WHERE name = ?", name).Run());
     return sqlite3_changes(connection) > 0 ? absl::OkStatus() : NoSuchMidcoder(name);
   }));
-  // The midcoder is gone, whatever happens to its files now: what cannot be removed, the sweep at the next start removes.
+  // The midcoder is gone, whatever happens to its files now: what cannot be removed, the sweep at the next start
+  // removes.
   RemoveAll(folder_->FolderOf(name)).IgnoreError();
   return absl::OkStatus();
 }
 
-absl::StatusOr<HistoryPage> MidcoderStore::History(const std::string& name, int64_t page_size, const std::string& page_token) {
+absl::StatusOr<HistoryPage> MidcoderStore::History(const std::string& name, int64_t page_size,
+                                                   const std::string& page_token) {
   SUPERPOSE_RETURN_IF_ERROR(Get(name).status());
   SUPERPOSE_ASSIGN_OR_RETURN(const int64_t skip, RecordsBefore(page_token));
   const int64_t size = BoundedPageSize(page_size);

@@ -26,8 +26,10 @@ struct HistoryPage {
 };
 
 // Trained midcoders: a row of facts in the database, and a folder of files that is complete before the row is written:
-//   weights.safetensors  W_mid, b_mid, b_mid_out; metadata: format "superpose.midcoder", format_version "1", and midcoder, the whole
-//                        v1::Midcoder (provenance, training spec, content hash, ..) as JSON with the proto's field names
+//   weights.safetensors  W_mid, b_mid, b_mid_out; metadata: format "superpose.midcoder", format_version "1", and
+//   midcoder, the whole
+//                        v1::Midcoder (provenance, training spec, content hash, ..) as JSON with the proto's field
+//                        names
 //   history.bin          its losses, step by step (history_file.h); not there when there are none
 // Thread-safe; blocks on disk: not on gRPC's threads, and not on the device's. Errors beside those named: STORAGE_FULL,
 // STORAGE_READ_ONLY, STORAGE_FAILED, FILE_WRITE_FAILED.
@@ -36,11 +38,11 @@ class MidcoderStore {
   // Both must outlive this.
   MidcoderStore(const DataFolder* folder, Database* database) : folder_(folder), database_(database) {}
 
-  // Keeps a new midcoder; fills in name, content_hash, tensors and create_time of `midcoder`. A midcoder of the same job and layer
-  // that is there already (a job that was killed between this and its end) is returned in its place. Tensors must be on the CPU;
-  // `history` holds the losses of its layer.
-  absl::StatusOr<v1::Midcoder> Add(v1::Midcoder midcoder, const TensorMap& tensors, const std::vector<StepLoss>& history,
-                                   absl::Time now);
+  // Keeps a new midcoder; fills in name, content_hash, tensors and create_time of `midcoder`. A midcoder of the same
+  // job and layer that is there already (a job that was killed between this and its end) is returned in its place.
+  // Tensors must be on the CPU; `history` holds the losses of its layer.
+  absl::StatusOr<v1::Midcoder> Add(v1::Midcoder midcoder, const TensorMap& tensors,
+                                   const std::vector<StepLoss>& history, absl::Time now);
 
   // NOT_FOUND / MIDCODER_NOT_FOUND; INVALID_ARGUMENT / NAME_INVALID.
   absl::StatusOr<v1::Midcoder> Get(const std::string& name);

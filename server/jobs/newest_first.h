@@ -1,4 +1,5 @@
-// Lists go from the newest row to the oldest, by the tables' `sequence`. A page token is the sequence of the last row of the page before.
+// Lists go from the newest row to the oldest, by the tables' `sequence`. A page token is the sequence of the last row
+// of the page before.
 #pragma once
 
 #include <algorithm>

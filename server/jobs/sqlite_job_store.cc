@@ -15,7 +15,8 @@ namespace {
 // How the spec's bytes are to be read: v1::Job of proto/superpose/v1.
 constexpr int kSpecVersion = 1;
 
-// RUNNING -> QUEUED, or CANCELLED when a cancel was requested; the only parameter is the time. All right-hand sides see the old row.
+// RUNNING -> QUEUED, or CANCELLED when a cancel was requested; the only parameter is the time. All right-hand sides see
+// the old row.
 constexpr char kSetBack[] =
     "UPDATE jobs SET worker = '', lease_expires = NULL, "
     "state = CASE cancel_requested WHEN 0 THEN 1 ELSE 5 END, "
@@ -73,11 +74,12 @@ absl::StatusOr<v1::Job> SqliteJobStore::Submit(const v1::Job& job, absl::Time no
     if (before.has_value()) return *std::move(before);
     const std::string name = absl::StrCat("jobs/", NewResourceId());
     const std::string spec = SpecBytes(job);
-    Statement insert(connection,
-                     "INSERT INTO jobs (name, owner, priority, state, spec, spec_version, request_id, request_hash, create_time) "
-                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                     name, job.owner(), job.priority(), v1::JOB_STATE_QUEUED, SqlBlob{spec}, kSpecVersion, job.request_id(),
-                     RequestHash(job), TimeColumn(now));
+    Statement insert(
+        connection,
+        "INSERT INTO jobs (name, owner, priority, state, spec, spec_version, request_id, request_hash, create_time) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        name, job.owner(), job.priority(), v1::JOB_STATE_QUEUED, SqlBlob{spec}, kSpecVersion, job.request_id(),
+        RequestHash(job), TimeColumn(now));
     SUPERPOSE_RETURN_IF_ERROR(insert.Run());
     return JobOf(connection, name);
   });
@@ -87,7 +89,8 @@ absl::StatusOr<v1::Job> SqliteJobStore::Get(const std::string& name) {
   return database_->Transact([&](sqlite3* connection) { return JobOf(connection, name); });
 }
 
-absl::StatusOr<JobPage> SqliteJobStore::List(const JobFilter& filter, int64_t page_size, const std::string& page_token) {
+absl::StatusOr<JobPage> SqliteJobStore::List(const JobFilter& filter, int64_t page_size,
+                                             const std::string& page_token) {
   SUPERPOSE_ASSIGN_OR_RETURN(const int64_t before, SequenceBefore(page_token));
   const int64_t size = BoundedPageSize(page_size);
   return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<JobPage> {
@@ -133,7 +136,8 @@ absl::StatusOr<std::vector<ActiveJob>> SqliteJobStore::Active() {
 absl::StatusOr<std::map<v1::JobState, int64_t>> SqliteJobStore::CountByState() {
   return database_->Transact([](sqlite3* connection) -> absl::StatusOr<std::map<v1::JobState, int64_t>> {
     std::map<v1::JobState, int64_t> counts;
-    for (int state = v1::JOB_STATE_QUEUED; state <= v1::JobState_MAX; ++state) counts[static_cast<v1::JobState>(state)] = 0;
+    for (int state = v1::JOB_STATE_QUEUED; state <= v1::JobState_MAX; ++state)
+      counts[static_cast<v1::JobState>(state)] = 0;
     Statement select(connection, "SELECT state, COUNT(*) FROM jobs GROUP BY state");
     while (true) {
       SUPERPOSE_ASSIGN_OR_RETURN(const bool more, select.Step());
@@ -143,14 +147,15 @@ absl::StatusOr<std::map<v1::JobState, int64_t>> SqliteJobStore::CountByState() {
   });
 }
 
-absl::StatusOr<std::optional<JobClaim>> SqliteJobStore::Claim(const std::string& name, const std::string& worker, absl::Time now,
-                                                              absl::Duration lease) {
+absl::StatusOr<std::optional<JobClaim>> SqliteJobStore::Claim(const std::string& name, const std::string& worker,
+                                                              absl::Time now, absl::Duration lease) {
   return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<std::optional<JobClaim>> {
     Statement update(connection,
                      "UPDATE jobs SET state = ?, fencing_token = fencing_token + 1, attempt = attempt + 1, worker = ?, "
                      "lease_expires = ?, start_time = COALESCE(start_time, ?) WHERE name = ? AND state = ? "
                      "RETURNING fencing_token",
-                     v1::JOB_STATE_RUNNING, worker, TimeColumn(now + lease), TimeColumn(now), name, v1::JOB_STATE_QUEUED);
+                     v1::JOB_STATE_RUNNING, worker, TimeColumn(now + lease), TimeColumn(now), name,
+                     v1::JOB_STATE_QUEUED);
     SUPERPOSE_ASSIGN_OR_RETURN(const bool claimed, update.Step());
     if (!claimed) return std::nullopt;
     JobClaim claim;
@@ -165,7 +170,8 @@ absl::StatusOr<v1::Job> SqliteJobStore::Heartbeat(const JobClaim& claim, absl::T
   return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<v1::Job> {
     const std::string progress = ProgressBytes(claim.job);
     Statement update(connection, absl::StrCat("UPDATE jobs SET lease_expires = ?, progress = ? ", kWhereClaimed),
-                     TimeColumn(now + lease), SqlBlob{progress}, claim.job.name(), claim.fencing_token, v1::JOB_STATE_RUNNING);
+                     TimeColumn(now + lease), SqlBlob{progress}, claim.job.name(), claim.fencing_token,
+                     v1::JOB_STATE_RUNNING);
     SUPERPOSE_RETURN_IF_ERROR(update.Run());
     return ClaimedJob(connection, claim);
   });
@@ -173,17 +179,19 @@ absl::StatusOr<v1::Job> SqliteJobStore::Heartbeat(const JobClaim& claim, absl::T
 
 absl::StatusOr<v1::Job> SqliteJobStore::Finish(const JobClaim& claim, const JobOutcome& outcome, absl::Time now) {
   if (outcome.state < v1::JOB_STATE_SUCCEEDED) {
-    return InternalError(reason::kStorageFailed, claim.job.name(), " cannot end in the state ", v1::JobState_Name(outcome.state));
+    return InternalError(reason::kStorageFailed, claim.job.name(), " cannot end in the state ",
+                         v1::JobState_Name(outcome.state));
   }
   return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<v1::Job> {
     const std::string progress = ProgressBytes(claim.job);
     const std::string bytes = OutcomeBytes(outcome.state, outcome.result);
-    Statement update(connection,
-                     absl::StrCat("UPDATE jobs SET state = ?, progress = ?, outcome = ?, end_time = ?, cancel_requested = 0, "
-                                  "worker = '', lease_expires = NULL ",
-                                  kWhereClaimed),
-                     outcome.state, SqlBlob{progress}, SqlBlob{bytes}, TimeColumn(now), claim.job.name(), claim.fencing_token,
-                     v1::JOB_STATE_RUNNING);
+    Statement update(
+        connection,
+        absl::StrCat("UPDATE jobs SET state = ?, progress = ?, outcome = ?, end_time = ?, cancel_requested = 0, "
+                     "worker = '', lease_expires = NULL ",
+                     kWhereClaimed),
+        outcome.state, SqlBlob{progress}, SqlBlob{bytes}, TimeColumn(now), claim.job.name(), claim.fencing_token,
+        v1::JOB_STATE_RUNNING);
     SUPERPOSE_RETURN_IF_ERROR(update.Run());
     return ClaimedJob(connection, claim);
   });
@@ -191,8 +199,8 @@ absl::StatusOr<v1::Job> SqliteJobStore::Finish(const JobClaim& claim, const JobO
 
 absl::StatusOr<v1::Job> SqliteJobStore::GiveBack(const JobClaim& claim, absl::Time now) {
   return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<v1::Job> {
-    Statement update(connection, absl::StrCat(kSetBack, kWhereClaimed), TimeColumn(now), claim.job.name(), claim.fencing_token,
-                     v1::JOB_STATE_RUNNING);
+    Statement update(connection, absl::StrCat(kSetBack, kWhereClaimed), TimeColumn(now), claim.job.name(),
+                     claim.fencing_token, v1::JOB_STATE_RUNNING);
     SUPERPOSE_RETURN_IF_ERROR(update.Run());
     return ClaimedJob(connection, claim);
   });
@@ -201,15 +209,16 @@ absl::StatusOr<v1::Job> SqliteJobStore::GiveBack(const JobClaim& claim, absl::Ti
 absl::StatusOr<std::vector<std::string>> SqliteJobStore::Recover(absl::Time now, bool all) {
   return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<std::vector<std::string>> {
     constexpr absl::string_view kExpired = "WHERE state = ? AND (? OR lease_expires < ?)";
-    Statement select(connection, absl::StrCat("SELECT name FROM jobs ", kExpired, " ORDER BY sequence"), v1::JOB_STATE_RUNNING,
-                     all, TimeColumn(now));
+    Statement select(connection, absl::StrCat("SELECT name FROM jobs ", kExpired, " ORDER BY sequence"),
+                     v1::JOB_STATE_RUNNING, all, TimeColumn(now));
     std::vector<std::string> names;
     while (true) {
       SUPERPOSE_ASSIGN_OR_RETURN(const bool more, select.Step());
       if (!more) break;
       names.push_back(select.Text(0));
     }
-    Statement update(connection, absl::StrCat(kSetBack, kExpired), TimeColumn(now), v1::JOB_STATE_RUNNING, all, TimeColumn(now));
+    Statement update(connection, absl::StrCat(kSetBack, kExpired), TimeColumn(now), v1::JOB_STATE_RUNNING, all,
+                     TimeColumn(now));
     SUPERPOSE_RETURN_IF_ERROR(update.Run());
     return names;
   });
@@ -225,7 +234,8 @@ absl::StatusOr<v1::Job> SqliteJobStore::Cancel(const std::string& name, absl::Ti
                                       .Run());
         return JobOf(connection, name);
       case v1::JOB_STATE_RUNNING:
-        SUPERPOSE_RETURN_IF_ERROR(Statement(connection, "UPDATE jobs SET cancel_requested = 1 WHERE name = ?", name).Run());
+        SUPERPOSE_RETURN_IF_ERROR(
+            Statement(connection, "UPDATE jobs SET cancel_requested = 1 WHERE name = ?", name).Run());
         return JobOf(connection, name);
       case v1::JOB_STATE_CANCELLED:
         return job;
@@ -240,7 +250,8 @@ absl::Status SqliteJobStore::Delete(const std::string& name) {
   return database_->Transact([&](sqlite3* connection) -> absl::Status {
     SUPERPOSE_ASSIGN_OR_RETURN(const v1::Job job, JobOf(connection, name));
     if (job.state() < v1::JOB_STATE_SUCCEEDED) {
-      return FailedPrecondition(reason::kJobNotFinished, name, " has not ended: cancel it first, and delete it once it has ended");
+      return FailedPrecondition(reason::kJobNotFinished, name,
+                                " has not ended: cancel it first, and delete it once it has ended");
     }
     return Statement(connection, "DELETE FROM jobs WHERE name = ?", name).Run();
   });

@@ -73,9 +73,9 @@ absl::Status CheckDatabaseIsTheirs(const DataFolder& folder, Database* database)
     SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<fs::path> entries, EntriesOf(folder.FolderOf(room)));
     const auto found = std::find_if(entries.begin(), entries.end(), IsFolder);
     if (found == entries.end()) continue;
-    return FailedPrecondition(reason::kFileNotFound, "the database that belongs to ", found->string(), " is missing: ",
-                              folder.database_path(), " is a new one. Put it back, or move the folders in ", folder.FolderOf(room),
-                              " away");
+    return FailedPrecondition(reason::kFileNotFound, "the database that belongs to ", found->string(),
+                              " is missing: ", folder.database_path(),
+                              " is a new one. Put it back, or move the folders in ", folder.FolderOf(room), " away");
   }
   return absl::OkStatus();
 }

@@ -11,6 +11,7 @@ import toy
 from serving import ROOT, Server
 
 DEMO = ROOT / "deploy" / "demo"
+HAS_DEMO = (DEMO / "model" / "config.json").exists()
 SHAPE = toy.Shape()
 
 
@@ -44,6 +45,9 @@ corpus { name: "rows" path: "rows.npy" model: "bare" }
 
 
 def demo_config() -> str:
+    """The demo model, where it has been made."""
+    if not HAS_DEMO:
+        return ""
     layers = [
         f'transcoder {{ layer: {layer} path: "{DEMO}/transcoders/layer{layer}.pt" '
         f'log_sparsity_path: "{DEMO}/transcoders/layer{layer}_log_feature_sparsity.pt" }}'
@@ -66,15 +70,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Holds the models toy, bare and demo; a reply holds up to 256 tokens, so that more are streamed."""
     folder = tmp_path_factory.mktemp("server")
     config = "max_unary_tokens: 256\nslice_milliseconds: 20\n"
-    yield from running(
-        Server(
-            folder,
-            config
-            + write_toy(folder)
-            + write_bare(folder)
-            + (demo_config() if (DEMO / "model/config.json").exists() else ""),
-        )
-    )
+    yield from running(Server(folder, config + write_toy(folder) + write_bare(folder) + demo_config()))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -51,6 +52,16 @@ class Server:
         assert self._process is not None
         self._process.send_signal(number)
         return self._process.wait(timeout=60)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """It answers nothing meanwhile, and everything after."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     @property
     def running(self) -> bool:

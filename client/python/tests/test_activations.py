@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import superpose
+from conftest import HAS_DEMO
 from reference import DenseModel, encode
 
 TEXT = "The cat sat on the mat, naïvely."
+DENSE_CASES = [("toy", 0), ("toy", 1), ("toy", 2)] + ([("demo", 0), ("demo", 3)] if HAS_DEMO else [])
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +24,7 @@ def models(lab):
     return get
 
 
-@pytest.mark.parametrize(("model", "layer"), [("toy", 0), ("toy", 1), ("toy", 2), ("demo", 0), ("demo", 3)])
+@pytest.mark.parametrize(("model", "layer"), DENSE_CASES)
 def test_they_are_those_of_a_dense_computation(lab, models, model, layer):
     activations = lab.activations(TEXT, layer=layer, model=model)
     tokens = lab.tokenize(TEXT, model=model)
@@ -203,6 +205,7 @@ def test_which_transcoder_must_be_said_once(lab):
         lab.activations("text", layer=0, transcoder="layer0")
 
 
-def test_a_deadline_that_has_passed_is_said(lab):
-    with pytest.raises(superpose.DeadlineExceeded):
-        lab.activations(TEXT, layer=2, model="toy", timeout=1e-6)
+def test_a_deadline_that_has_passed_is_said(lab, server):
+    with server.paused(), pytest.raises(superpose.DeadlineExceeded):
+        lab.activations(TEXT, layer=2, model="toy", timeout=0.1)
+    assert lab.activations("a", layer=2, model="toy").shape == (1, 2, 128)

@@ -110,7 +110,7 @@ def test_a_job_is_forgotten_after_its_end(lab, endless):
 
 
 def test_a_job_that_failed_says_why(lab):
-    job = short_job(lab, lr=1e30, steps=50)
+    job = short_job(lab, lr=1e30, weight_decay=0.0, mse_out_param=1e30, steps=50)
     with pytest.raises(superpose.JobFailed) as caught:
         job.result(timeout=60)
     assert caught.value.reason == "TRAINING_DIVERGED"

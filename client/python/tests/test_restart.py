@@ -5,7 +5,7 @@ import pytest
 import superpose
 from superpose import jobs
 
-STEPS = 400
+STEPS = 1000
 
 
 @pytest.fixture

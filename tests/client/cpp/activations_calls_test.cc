@@ -6,8 +6,8 @@
 namespace superpose::client {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 class ActivationsCallsTest : public TinyServerTest {
@@ -38,8 +38,10 @@ void ExpectSameValues(const SparseActivations& one, const SparseActivations& oth
   ASSERT_EQ(one.rows(), other.rows());
   for (int64_t row = 0; row < one.rows(); ++row) {
     std::map<int32_t, float> difference;
-    for (size_t i = 0; i < one.Row(row).values.size(); ++i) difference[one.Row(row).feature_ids[i]] += one.Row(row).values[i];
-    for (size_t i = 0; i < other.Row(row).values.size(); ++i) difference[other.Row(row).feature_ids[i]] -= other.Row(row).values[i];
+    for (size_t i = 0; i < one.Row(row).values.size(); ++i)
+      difference[one.Row(row).feature_ids[i]] += one.Row(row).values[i];
+    for (size_t i = 0; i < other.Row(row).values.size(); ++i)
+      difference[other.Row(row).feature_ids[i]] -= other.Row(row).values[i];
     for (auto [feature, value] : difference) EXPECT_NEAR(value, 0, 1e-5) << "row " << row << " feature " << feature;
   }
 }
@@ -111,13 +113,15 @@ TEST_F(ActivationsCallsTest, TopKKeepsTheLargest) {
     SparseRow full = all.layers[0].activations.Row(row);
     SparseRow kept = top.layers[0].activations.Row(row);
     ASSERT_EQ(kept.values.size(), full.values.empty() ? 0 : 1) << row;
-    if (!full.values.empty()) EXPECT_NEAR(kept.values[0], *std::max_element(full.values.begin(), full.values.end()), 1e-6);
+    if (!full.values.empty())
+      EXPECT_NEAR(kept.values[0], *std::max_element(full.values.begin(), full.values.end()), 1e-6);
   }
 }
 
 TEST_F(ActivationsCallsTest, MistakesHaveTheirCodeAndReason) {
   auto ask = [this](std::vector<std::string> transcoders, std::vector<std::vector<int32_t>> sequences) {
-    return client().GetActivations(ActivationsQuery{.transcoders = std::move(transcoders), .sequences = std::move(sequences)});
+    return client().GetActivations(
+        ActivationsQuery{.transcoders = std::move(transcoders), .sequences = std::move(sequences)});
   };
   const std::string layer = LayerName(kTinyLayer);
   EXPECT_THAT(ask({layer}, {{256}}), FailsWith(absl::StatusCode::kInvalidArgument, "TOKEN_OUT_OF_RANGE"));
@@ -125,7 +129,8 @@ TEST_F(ActivationsCallsTest, MistakesHaveTheirCodeAndReason) {
   EXPECT_THAT(ask({layer}, {{1}, {}}), FailsWith(absl::StatusCode::kInvalidArgument, "EMPTY_INPUT"));
   EXPECT_THAT(ask({layer}, {}), FailsWith(absl::StatusCode::kInvalidArgument, "EMPTY_INPUT"));
   EXPECT_THAT(ask({}, {{1}}), FailsWith(absl::StatusCode::kInvalidArgument, "EMPTY_INPUT"));
-  EXPECT_THAT(ask({layer}, {std::vector<int32_t>(65, 1)}), FailsWith(absl::StatusCode::kInvalidArgument, "CONTEXT_EXCEEDED"));
+  EXPECT_THAT(ask({layer}, {std::vector<int32_t>(65, 1)}),
+              FailsWith(absl::StatusCode::kInvalidArgument, "CONTEXT_EXCEEDED"));
   EXPECT_THAT(ask({LayerName(0)}, {{1}}), FailsWith(absl::StatusCode::kNotFound, "TRANSCODER_NOT_FOUND"));
   EXPECT_THAT(ask({LayerName(kTinyLayer, "other")}, {{1}}), FailsWith(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND"));
 }

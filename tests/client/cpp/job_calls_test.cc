@@ -59,12 +59,15 @@ TEST_F(JobCallsTest, JobsAreListedNewestFirstAndByStateAndOwner) {
     names.insert(names.begin(), job.name());
   }
   ASSERT_OK_AND_ASSIGN(std::vector<v1::Job> mine, other.ListJobs({.owner = "lister"}));
-  EXPECT_THAT(mine, ElementsAre(Property(&v1::Job::name, names[0]), Property(&v1::Job::name, names[1]), Property(&v1::Job::name, names[2])));
+  EXPECT_THAT(mine, ElementsAre(Property(&v1::Job::name, names[0]), Property(&v1::Job::name, names[1]),
+                                Property(&v1::Job::name, names[2])));
   ASSERT_OK_AND_ASSIGN(std::vector<v1::Job> two, other.ListJobs({.owner = "lister", .limit = 2}));
   EXPECT_THAT(two, ElementsAre(Property(&v1::Job::name, names[0]), Property(&v1::Job::name, names[1])));
-  ASSERT_OK_AND_ASSIGN(std::vector<v1::Job> failed, other.ListJobs({.states = {v1::JOB_STATE_FAILED}, .owner = "lister"}));
+  ASSERT_OK_AND_ASSIGN(std::vector<v1::Job> failed,
+                       other.ListJobs({.states = {v1::JOB_STATE_FAILED}, .owner = "lister"}));
   EXPECT_THAT(failed, SizeIs(0));
-  ASSERT_OK_AND_ASSIGN(std::vector<v1::Job> done, other.ListJobs({.states = {v1::JOB_STATE_SUCCEEDED, v1::JOB_STATE_FAILED}}));
+  ASSERT_OK_AND_ASSIGN(std::vector<v1::Job> done,
+                       other.ListJobs({.states = {v1::JOB_STATE_SUCCEEDED, v1::JOB_STATE_FAILED}}));
   EXPECT_GE(done.size(), 3);
   EXPECT_THAT(done, Each(Property(&v1::Job::state, v1::JOB_STATE_SUCCEEDED)));
 }

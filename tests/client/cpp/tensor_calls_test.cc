@@ -54,7 +54,8 @@ TEST_F(TensorCallsTest, MoreThanAChunkIsPutTogether) {
   for (int64_t i = 0; i < 32768; ++i) rows.push_back(i % 256);
   ASSERT_OK_AND_ASSIGN(Tensor part, client().ReadTensor(kTranscoder, "W_dec", {Slice::Indices(rows)}));
   ASSERT_EQ(part.bytes.size(), 32768 * kRowBytes);
-  for (size_t i = 0; i < 128; ++i) ASSERT_EQ(part.bytes.compare(i * whole_.bytes.size(), whole_.bytes.size(), whole_.bytes), 0) << i;
+  for (size_t i = 0; i < 128; ++i)
+    ASSERT_EQ(part.bytes.compare(i * whole_.bytes.size(), whole_.bytes.size(), whole_.bytes), 0) << i;
 }
 
 TEST_F(TensorCallsTest, EveryTensorOfAModelHasTheShapeItIsSaidToHave) {
@@ -75,7 +76,8 @@ TEST_F(TensorCallsTest, MistakesHaveTheirCodeAndReason) {
               FailsWith(absl::StatusCode::kInvalidArgument, "SLICE_OUT_OF_RANGE"));
   EXPECT_THAT(client().ReadTensor(kTranscoder, "W_dec", {Slice(), Slice(), Slice()}),
               FailsWith(absl::StatusCode::kInvalidArgument, "SLICE_OUT_OF_RANGE"));
-  EXPECT_THAT(client().ReadTensor("midcoders/none", "W_mid"), FailsWith(absl::StatusCode::kNotFound, "MIDCODER_NOT_FOUND"));
+  EXPECT_THAT(client().ReadTensor("midcoders/none", "W_mid"),
+              FailsWith(absl::StatusCode::kNotFound, "MIDCODER_NOT_FOUND"));
 }
 
 TEST_F(TensorCallsTest, ADeadlineThatHasPassedIsExceeded) {

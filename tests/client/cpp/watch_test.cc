@@ -13,7 +13,8 @@ class BackgroundWait {
  public:
   BackgroundWait(const Client& client, std::string job, WatchOptions options = {}) {
     auto on_change = [this](const v1::Job& now) {
-      if (now.state() == v1::JOB_STATE_RUNNING && now.progress().done() > 0 && !progressed_.HasBeenNotified()) progressed_.Notify();
+      if (now.state() == v1::JOB_STATE_RUNNING && now.progress().done() > 0 && !progressed_.HasBeenNotified())
+        progressed_.Notify();
     };
     result_ = std::async(std::launch::async, [client, job = std::move(job), options, on_change] {
       return client.WaitForJob(job, on_change, options);
@@ -31,7 +32,8 @@ class BackgroundWait {
 TEST_F(WatchTest, AWatchBeginsWithTheJobAsItIsAndEndsWithItsEnd) {
   ASSERT_OK_AND_ASSIGN(v1::Job job, client().TrainMidcoder(ShortTraining()));
   std::vector<v1::Job> seen;
-  ASSERT_OK_AND_ASSIGN(v1::Job end, client().WatchJob(job.name(), [&seen](const v1::Job& now) { seen.push_back(now); }));
+  ASSERT_OK_AND_ASSIGN(v1::Job end,
+                       client().WatchJob(job.name(), [&seen](const v1::Job& now) { seen.push_back(now); }));
   EXPECT_EQ(end.state(), v1::JOB_STATE_SUCCEEDED);
   ASSERT_FALSE(seen.empty());
   EXPECT_EQ(seen.back().SerializeAsString(), end.SerializeAsString());
@@ -49,7 +51,8 @@ TEST_F(WatchTest, AJobThatHasEndedIsReturnedAtOnce) {
 
 TEST_F(WatchTest, TheDeadlineEndsTheWatchAndNotTheJob) {
   ASSERT_OK_AND_ASSIGN(v1::Job job, client().TrainMidcoder(EndlessTraining()));
-  absl::Status status = client().WaitForJob(job.name(), nullptr, {.deadline = absl::Now() + absl::Milliseconds(200)}).status();
+  absl::Status status =
+      client().WaitForJob(job.name(), nullptr, {.deadline = absl::Now() + absl::Milliseconds(200)}).status();
   EXPECT_THAT(status, FailsWith(absl::StatusCode::kDeadlineExceeded, "DEADLINE_PASSED"));
   EXPECT_THAT(status, MessageHas("goes on"));
   ASSERT_OK_AND_ASSIGN(v1::Job now, client().GetJob(job.name()));
@@ -73,7 +76,8 @@ TEST_F(WatchTest, AStopBeforehandEndsTheWatchToo) {
   ASSERT_OK_AND_ASSIGN(v1::Job job, client().TrainMidcoder(EndlessTraining()));
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(client().WatchJob(job.name(), nullptr, {.stop = stop.get_token()}).status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(client().WatchJob(job.name(), nullptr, {.stop = stop.get_token()}).status().code(),
+            absl::StatusCode::kCancelled);
   ASSERT_OK(client().CancelJob(job.name()));
 }
 

@@ -76,12 +76,14 @@ TEST_F(DataFolderTest, TheLockOfAProcessThatDiedIsFree) {
 TEST_F(DataFolderTest, AFolderThatMayNotBeWrittenIsRefused) {
   ASSERT_OK(DataFolder::Open(parent_ / "data"));
   fs::permissions(parent_ / "data/LOCK", fs::perms(0666));  // that the lock can be opened is not enough
+  fs::permissions(parent_ / "data/midcoders", fs::perms(0777));
   for (const char* room : {"data/jobs", "data"}) {
+    fs::permissions(parent_ / "data", fs::perms(0777));
     MakeReadOnly(parent_ / room);
     WithoutPrivileges nobody;
     const auto opened = DataFolder::Open(parent_ / "data");
     EXPECT_THAT(opened, ReadOnly());
-    EXPECT_THAT(opened, MessageHas(parent_ / "data"));
+    EXPECT_THAT(opened, MessageHas(parent_ / room + ":"));
   }
   MakeWritable(parent_ / "data");
   MakeWritable(parent_ / "data/jobs");

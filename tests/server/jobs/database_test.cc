@@ -12,9 +12,6 @@
 namespace superpose {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-
 constexpr char kInsert[] =
     "INSERT INTO midcoders (name, owner, job, layer, descriptor, create_time) VALUES (?, 'ada', '', 0, x'', 0)";
 
@@ -30,12 +27,13 @@ class DatabaseTest : public testing::Test {
   }
   // The first column of the first row.
   std::string Ask(Database* database, const std::string& sql) {
-    const absl::StatusOr<std::string> answer = database->Transact([&](sqlite3* connection) -> absl::StatusOr<std::string> {
-      Statement select(connection, sql);
-      const absl::StatusOr<bool> found = select.Step();
-      if (!found.ok()) return found.status();
-      return *found ? select.Text(0) : "no row";
-    });
+    const absl::StatusOr<std::string> answer =
+        database->Transact([&](sqlite3* connection) -> absl::StatusOr<std::string> {
+          Statement select(connection, sql);
+          const absl::StatusOr<bool> found = select.Step();
+          if (!found.ok()) return found.status();
+          return *found ? select.Text(0) : "no row";
+        });
     return answer.ok() ? *answer : answer.status().ToString();
   }
 
@@ -54,8 +52,9 @@ TEST_F(DatabaseTest, ANewFileIsDurableAndUpToDate) {
 }
 
 TEST_F(DatabaseTest, WhatATransactionWroteIsThereAfterwards) {
-  ASSERT_OK(Run(Open().get(), "INSERT INTO midcoders (name, owner, job, layer, descriptor, create_time) "
-                              "VALUES ('midcoders/a', 'ada', '', 0, x'', 0)"));
+  ASSERT_OK(Run(Open().get(),
+                "INSERT INTO midcoders (name, owner, job, layer, descriptor, create_time) "
+                "VALUES ('midcoders/a', 'ada', '', 0, x'', 0)"));
   EXPECT_EQ(Ask(Open().get(), "SELECT name FROM midcoders"), "midcoders/a");
 }
 
@@ -86,15 +85,16 @@ TEST_F(DatabaseTest, SqlThatIsWrongIsAFailureOfTheStorage) {
   EXPECT_THAT(Run(database.get(), "SELEKT"), failed);
   EXPECT_THAT(Run(database.get(), "INSERT INTO nowhere VALUES (1)"), failed);
   ASSERT_OK(database->Transact([](sqlite3* connection) { return Statement(connection, kInsert, "a").Run(); }));
-  EXPECT_THAT(database->Transact([](sqlite3* connection) { return Statement(connection, kInsert, "a").Run(); }), failed);
+  EXPECT_THAT(database->Transact([](sqlite3* connection) { return Statement(connection, kInsert, "a").Run(); }),
+              failed);
 }
 
 TEST_F(DatabaseTest, ValuesComeBackAsTheyWereBound) {
   const auto database = Open();
   const std::string bytes("\0\xff'x\0", 5);
   ASSERT_OK(database->Transact([&](sqlite3* connection) -> absl::Status {
-    Statement select(connection, "SELECT ?, ?, ?, ?, ?, NULL, typeof(?)", int64_t{-9'000'000'000'000'000'000}, true, bytes,
-                     SqlBlob{bytes}, absl::string_view(), SqlBlob{});
+    Statement select(connection, "SELECT ?, ?, ?, ?, ?, NULL, typeof(?)", int64_t{-9'000'000'000'000'000'000}, true,
+                     bytes, SqlBlob{bytes}, absl::string_view(), SqlBlob{});
     EXPECT_TRUE(*select.Step());
     EXPECT_EQ(select.Int(0), -9'000'000'000'000'000'000);
     EXPECT_EQ(select.Int(1), 1);
@@ -118,9 +118,8 @@ TEST_F(DatabaseTest, MoreValuesThanPlacesIsAnError) {
 TEST_F(DatabaseTest, AFullDiskRefusesAndRecovers) {
   const auto database = Open();
   ASSERT_OK(Run(database.get(), absl::StrCat("PRAGMA max_page_count = ", Ask(database.get(), "PRAGMA page_count"))));
-  const absl::Status status = database->Transact([](sqlite3* connection) {
-    return Statement(connection, kInsert, std::string(1 << 20, 'x')).Run();
-  });
+  const absl::Status status = database->Transact(
+      [](sqlite3* connection) { return Statement(connection, kInsert, std::string(1 << 20, 'x')).Run(); });
   EXPECT_THAT(status, IsError(absl::StatusCode::kResourceExhausted, reason::kStorageFull));
   EXPECT_THAT(status, MessageHas(path_));
   ASSERT_OK(Run(database.get(), "PRAGMA max_page_count = 1000000"));
@@ -134,7 +133,8 @@ TEST_F(DatabaseTest, AFileThatMayNotBeWrittenIsRefused) {
   {
     WithoutPrivileges nobody;
     EXPECT_THAT(Database::Open(path_), IsError(absl::StatusCode::kFailedPrecondition, reason::kStorageReadOnly));
-    EXPECT_THAT(Database::Open(folder_ / "new.db"), IsError(absl::StatusCode::kFailedPrecondition, reason::kStorageReadOnly));
+    EXPECT_THAT(Database::Open(folder_ / "new.db"),
+                IsError(absl::StatusCode::kFailedPrecondition, reason::kStorageReadOnly));
   }
   MakeWritable(folder_.path());
 }

@@ -20,7 +20,13 @@ constexpr size_t kHeaderSize = 16;
 constexpr size_t kRecordSize = 56;
 
 StepLoss Loss(int64_t step, int64_t layer = 0) {
-  return {.step = step, .layer = layer, .lr = 1e-3 / step, .loss = 3.5, .mse_mid = 0.1, .mse_out = 0.2, .mse_out_transcoder = 0.3};
+  return {.step = step,
+          .layer = layer,
+          .lr = 1e-3 / step,
+          .loss = 3.5,
+          .mse_mid = 0.1,
+          .mse_out = 0.2,
+          .mse_out_transcoder = 0.3};
 }
 
 std::vector<StepLoss> Losses(int64_t first, int64_t last) {
@@ -73,7 +79,8 @@ TEST_F(HistoryFileTest, WhatWasAppendedIsReadBitForBit) {
 }
 
 TEST_F(HistoryFileTest, TheBytesAreThoseOfTheFormat) {
-  ASSERT_OK(file_.Append({{.step = 1, .layer = 258, .lr = 1.0, .loss = 0, .mse_mid = 0, .mse_out = 0, .mse_out_transcoder = -2.0}}));
+  ASSERT_OK(file_.Append(
+      {{.step = 1, .layer = 258, .lr = 1.0, .loss = 0, .mse_mid = 0, .mse_out = 0, .mse_out_transcoder = -2.0}}));
   const std::string header = std::string("SPHISTRY\x01\0\0\0\x38\0\0\0", kHeaderSize);
   const std::string record = std::string("\x01\0\0\0\0\0\0\0", 8) + std::string("\x02\x01\0\0\0\0\0\0", 8) +
                              std::string("\0\0\0\0\0\0\xf0\x3f", 8) + std::string(24, '\0') +
@@ -165,7 +172,8 @@ TEST_F(HistoryFileTest, AnotherFileIsRefusedAndKept) {
 }
 
 TEST_F(HistoryFileTest, ANewerVersionIsRefused) {
-  for (const std::string& header : {std::string("SPHISTRY\x02\0\0\0\x38\0\0\0", kHeaderSize), std::string("SPHISTRY\x01\0\0\0\x40\0\0\0", kHeaderSize)}) {
+  for (const std::string& header : {std::string("SPHISTRY\x02\0\0\0\x38\0\0\0", kHeaderSize),
+                                    std::string("SPHISTRY\x01\0\0\0\x40\0\0\0", kHeaderSize)}) {
     WriteFile(path_, header);
     EXPECT_THAT(file_.Read(0, 1), IsError(absl::StatusCode::kFailedPrecondition, reason::kFileUnsupported));
     EXPECT_THAT(file_.Append({Loss(1)}), IsError(absl::StatusCode::kFailedPrecondition, reason::kFileUnsupported));
@@ -180,7 +188,6 @@ TEST_F(HistoryFileTest, AFolderThatIsNotThereIsAnError) {
 
 TEST_F(HistoryFileTest, AFileThatMayNotBeWrittenIsRefused) {
   ASSERT_OK(file_.Append({Loss(1)}));
-  std::filesystem::permissions(folder_.path(), std::filesystem::perms(0755));
   MakeReadOnly(path_);
   WithoutPrivileges nobody;
   EXPECT_THAT(file_.Append({Loss(2)}), IsError(absl::StatusCode::kFailedPrecondition, reason::kStorageReadOnly));

@@ -45,13 +45,21 @@ v1::Midcoder Facts(const std::string& job, int32_t layer) {
 }
 
 TensorMap Weights(double value) {
-  return {{"W_mid", at::full({5, 3}, value)}, {"b_mid", at::full({3}, 2.0)}, {"b_mid_out", at::full({2}, -1.0, at::kDouble)}};
+  return {{"W_mid", at::full({5, 3}, value)},
+          {"b_mid", at::full({3}, 2.0)},
+          {"b_mid_out", at::full({2}, -1.0, at::kDouble)}};
 }
 
 std::vector<StepLoss> Losses(int64_t steps) {
   std::vector<StepLoss> losses;
   for (int64_t step = 1; step <= steps; ++step) {
-    losses.push_back({.step = step, .layer = 0, .lr = 0.1, .loss = 10.0 / step, .mse_mid = 1, .mse_out = 2, .mse_out_transcoder = 3});
+    losses.push_back({.step = step,
+                      .layer = 0,
+                      .lr = 0.1,
+                      .loss = 10.0 / step,
+                      .mse_mid = 1,
+                      .mse_out = 2,
+                      .mse_out_transcoder = 3});
   }
   return losses;
 }
@@ -150,9 +158,7 @@ TEST_F(MidcoderStoreTest, AJobThatComesAgainGetsTheMidcoderItHadMade) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_->FolderOf("midcoders")), fs::directory_iterator()), 3);
 }
 
-TEST_F(MidcoderStoreTest, MidcodersOfNoJobAreAllKept) {
-  EXPECT_NE(Add("", 2).name(), Add("", 2).name());
-}
+TEST_F(MidcoderStoreTest, MidcodersOfNoJobAreAllKept) { EXPECT_NE(Add("", 2).name(), Add("", 2).name()); }
 
 TEST_F(MidcoderStoreTest, AMidcoderThatCouldNotBeWrittenLeavesNothing) {
   TensorMap weights = Weights(1);
@@ -185,8 +191,8 @@ TEST_F(MidcoderStoreTest, AMidcoderThatIsNotThereIsNotFound) {
 
 TEST_F(MidcoderStoreTest, ANameOfAnotherFormIsRefused) {
   const std::string id = Add().name().substr(10);
-  for (const std::string& name :
-       {std::string(), id, std::string("midcoders/"), "jobs/" + id, "midcoders/" + id + "/", std::string("midcoders/../jobs")}) {
+  for (const std::string& name : {std::string(), id, std::string("midcoders/"), "jobs/" + id, "midcoders/" + id + "/",
+                                  std::string("midcoders/../jobs")}) {
     EXPECT_THAT(store_->Get(name), InvalidName()) << name;
     EXPECT_THAT(store_->Open(name), InvalidName()) << name;
     EXPECT_THAT(store_->Delete(name), InvalidName()) << name;
@@ -253,7 +259,8 @@ TEST_F(MidcoderStoreTest, AMidcoderWithoutHistoryHasNone) {
   ASSERT_OK_AND_ASSIGN(const HistoryPage page, store_->History(name, 10, ""));
   EXPECT_EQ(page.history.step_size(), 0);
   for (const char* token : {"x", "-1", "0"}) {
-    EXPECT_THAT(store_->History(name, 10, token), IsError(absl::StatusCode::kInvalidArgument, reason::kPageTokenInvalid));
+    EXPECT_THAT(store_->History(name, 10, token),
+                IsError(absl::StatusCode::kInvalidArgument, reason::kPageTokenInvalid));
   }
 }
 

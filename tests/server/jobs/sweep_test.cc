@@ -27,7 +27,9 @@ class SweepTest : public testing::Test {
   void KeepMidcoder(const std::string& name) {
     EXPECT_OK(database_->Transact([&](sqlite3* connection) {
       return Statement(connection,
-                       "INSERT INTO midcoders (name, owner, job, layer, descriptor, create_time) VALUES (?, '', '', 0, x'', 0)", name)
+                       "INSERT INTO midcoders (name, owner, job, layer, descriptor, create_time) VALUES (?, '', '', 0, "
+                       "x'', 0)",
+                       name)
           .Run();
     }));
   }
@@ -69,7 +71,8 @@ TEST_F(SweepTest, FoldersThatNoRowNamesGo) {
 
 TEST_F(SweepTest, TemporaryFilesGoAndTheirNeighboursStay) {
   const std::string job = SubmitJob();
-  for (const std::string& name : {folder_->path() + "/superpose.db.1.2.tmp", In("jobs/a.tmp"), In(job) + "/checkpoint.12.0.tmp"}) {
+  for (const std::string& name :
+       {folder_->path() + "/superpose.db.1.2.tmp", In("jobs/a.tmp"), In(job) + "/checkpoint.12.0.tmp"}) {
     WriteFile(name, "half");
   }
   WriteFile(In(job) + "/tmp", "whole");

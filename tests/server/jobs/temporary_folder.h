@@ -18,6 +18,7 @@ class TemporaryFolder {
   TemporaryFolder() {
     std::string pattern = (std::filesystem::path(testing::TempDir()) / "superpose.XXXXXX").string();
     path_ = ::mkdtemp(pattern.data());
+    std::filesystem::permissions(path_, std::filesystem::perms(0755));  // others may look
   }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
   TemporaryFolder(const TemporaryFolder&) = delete;
@@ -41,8 +42,8 @@ inline std::string FileContent(const std::string& path) {
   return content.str();
 }
 
-// While it lives, the process may not write to what belongs to the user who started it: the superuser, for whom the modes of files
-// do not count, becomes nobody.
+// While it lives, the process may not write to what belongs to the user who started it: the superuser, for whom the
+// modes of files do not count, becomes nobody.
 class WithoutPrivileges {
  public:
   WithoutPrivileges() : user_(::geteuid()) {

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "lib/base/mutex.h"
+#include "server/jobs/job_manager.h"
+#include "server/jobs/job_parts.h"
+#include "server/jobs/job_policy.h"
+#include "server/jobs/job_watchers.h"
+#include "server/jobs/running_job.h"
+
+namespace superpose {
+
+// Runs the jobs of a JobStore on this server's device. One thread attends to the running jobs: whenever one stands
+// still, and once a second.
+class DurableJobManager final : public JobManager {
+ public:
+  struct Options {
+    std::string worker = "superposed";  // who holds the leases
+    JobCaps caps;
+    absl::Duration checkpoint_interval = absl::Minutes(10);
+    absl::Duration heartbeat_interval = absl::Seconds(10);
+    absl::Duration lease = absl::Seconds(60);
+    std::function<absl::StatusOr<std::unique_ptr<JobWork>>(const v1::Job&, const JobParts&)> make_work = MakeJobWork;
+  };
+
+  // Puts jobs that a server left running back into the queue, and starts.
+  static absl::StatusOr<std::unique_ptr<DurableJobManager>> Create(Options options, const JobParts& parts);
+  // Without Stop() before, it leaves its jobs as a crash would: they go on from their last checkpoint.
+  ~DurableJobManager() override;
+
+  absl::StatusOr<v1::Job> Submit(const v1::Job& job) override;
+  absl::StatusOr<v1::Job> Get(const std::string& name) override;
+  absl::StatusOr<JobPage> List(const JobFilter& filter, int64_t page_size, const std::string& page_token) override;
+  absl::StatusOr<v1::Job> Cancel(const std::string& name) override;
+  absl::Status Delete(const std::string& name) override;
+  std::unique_ptr<JobSubscription> Watch(const std::string& name,
+                                         std::function<void(const v1::Job& job)> listener) override;
+  void Stop(absl::Time deadline) override;
+
+ private:
+  struct Entry {
+    std::shared_ptr<RunningJob> job;
+    absl::Time last_checkpoint;
+    absl::Time last_heartbeat;
+    std::optional<JobOutcome> outcome;  // once it has ended, until that is stored
+  };
+
+  DurableJobManager(Options options, const JobParts& parts);
+  void Run();
+  void Wake();
+  void EndThread();
+
+  // These run on the manager's thread.
+  void Attend();
+  // Whether the job is this server's no more.
+  bool AttendTo(Entry& entry);
+  bool AttendToMoving(Entry& entry);
+  bool AttendToBoundary(Entry& entry);
+  bool Settle(Entry& entry, JobOutcome outcome);
+  JobOutcome OutcomeOfDone(Entry& entry) const;
+  void StartJobs();
+  absl::Status StartJob(const std::string& name);
+  void CountJobs();
+
+  v1::Job WithLiveFields(v1::Job job, const std::vector<std::string>& queue_order) const;
+  std::shared_ptr<RunningJob> FindRunning(const std::string& name) const;
+  std::vector<std::string> QueueOrderNow();
+
+  const Options options_;
+  const JobParts parts_;
+  JobWatchers watchers_;
+  mutable Mutex mutex_;
+  ConditionVariable changed_;
+  std::map<std::string, Entry> running_ ABSL_GUARDED_BY(mutex_);
+  bool woken_ ABSL_GUARDED_BY(mutex_) = true;
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;  // take no more jobs, give the running ones back
+  bool ending_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace superpose

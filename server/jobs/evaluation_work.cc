@@ -1,0 +1,80 @@
+#include "server/jobs/evaluation_work.h"
+
+#include <utility>
+
+#include "lib/base/status_macros.h"
+#include "server/runtime/descriptors.h"
+#include "server/runtime/midcoder_specs.h"
+
+namespace superpose {
+
+absl::StatusOr<std::unique_ptr<JobWork>> EvaluationWork::Create(const v1::Job& job, const JobParts& parts) {
+  const v1::MidcoderEvaluationSpec& spec = job.evaluate_midcoder();
+  SUPERPOSE_ASSIGN_OR_RETURN(v1::Midcoder midcoder, parts.midcoders->Get(spec.midcoder()));
+  SUPERPOSE_ASSIGN_OR_RETURN(SafetensorsFile weights, parts.midcoders->Open(spec.midcoder()));
+  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, parts.registry->FindModel(midcoder.provenance().model()));
+  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder,
+                             parts.registry->FindTranscoder(midcoder.provenance().transcoder()));
+  EvaluatorInputs inputs{.model = model->model, .transcoder = transcoder->transcoder};
+  SUPERPOSE_ASSIGN_OR_RETURN(inputs.sequences,
+                             SequencesFor(*parts.registry, spec.corpus(), spec.context_length(), spec.split()));
+  return std::unique_ptr<JobWork>(
+      new EvaluationWork(job, parts, std::move(midcoder), std::move(weights), std::move(inputs)));
+}
+
+EvaluationWork::EvaluationWork(const v1::Job& job, const JobParts& parts, v1::Midcoder midcoder,
+                               SafetensorsFile weights, EvaluatorInputs inputs)
+    : job_(job),
+      parts_(parts),
+      midcoder_(std::move(midcoder)),
+      weights_(std::move(weights)),
+      inputs_(std::move(inputs)) {}
+
+absl::Status EvaluationWork::StartEvaluator() {
+  const v1::MidcoderTrainingSpec& trained = midcoder_.spec();
+  const MidForm form = trained.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp;
+  const MidGate gate = trained.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu;
+  SUPERPOSE_ASSIGN_OR_RETURN(Midcoder midcoder, Midcoder::FromTensors(form, gate, midcoder_.layer(), *inputs_.model,
+                                                                      inputs_.transcoder->d_sae(), weights_.tensors()));
+  inputs_.midcoder = std::make_shared<Midcoder>(std::move(midcoder));
+  const EvaluatorConfig config{
+      .tokens = spec().tokens(), .batch_size = spec().batch_size(), .keep_bos = spec().keep_bos()};
+  SUPERPOSE_ASSIGN_OR_RETURN(evaluator_, MidcoderEvaluator::Create(inputs_, config));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> EvaluationWork::RunSlice(const Budget& budget) {
+  if (evaluator_ == nullptr) SUPERPOSE_RETURN_IF_ERROR(StartEvaluator());
+  const int64_t tokens_before = evaluator_->tokens_done();
+  SUPERPOSE_ASSIGN_OR_RETURN(const bool done, evaluator_->RunSlice(budget));
+  parts_.metrics->AddTokens("evaluate_midcoder", static_cast<double>(evaluator_->tokens_done() - tokens_before));
+  return done;
+}
+
+WorkReport EvaluationWork::Report() const {
+  WorkReport report;
+  report.progress.set_unit("tokens");
+  if (evaluator_ == nullptr) return report;
+  report.progress.set_done(evaluator_->tokens_done());
+  report.progress.set_total(evaluator_->tokens_total());
+  return report;
+}
+
+absl::StatusOr<v1::Job> EvaluationWork::Finish() {
+  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, parts_.registry->FindModel(midcoder_.provenance().model()));
+  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder,
+                             parts_.registry->FindTranscoder(midcoder_.provenance().transcoder()));
+  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, parts_.registry->FindCorpus(spec().corpus()));
+  v1::Job result;
+  v1::MidcoderEvaluation* evaluation = result.mutable_evaluation();
+  evaluation->set_midcoder(midcoder_.name());
+  *evaluation->mutable_provenance() = DescribeProvenance(*model, *transcoder, corpus);
+  const EvaluationResult figures = evaluator_->result();
+  evaluation->mutable_metrics()->insert(figures.begin(), figures.end());
+  evaluation->set_tokens(evaluator_->tokens_done());
+  evaluation->set_on_training_tokens(spec().split() != v1::CORPUS_SPLIT_HELDOUT);
+  *evaluation->mutable_spec() = spec();
+  return result;
+}
+
+}  // namespace superpose

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "server/jobs/data_folder.h"
+#include "server/jobs/job_store.h"
+#include "server/jobs/job_work.h"
+#include "server/jobs/midcoder_store.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/device_executor.h"
+#include "server/runtime/model_registry.h"
+#include "server/telemetry/metrics.h"
+
+namespace superpose {
+
+// What jobs are made of. All must outlive whoever is given them.
+struct JobParts {
+  JobStore* store = nullptr;
+  MidcoderStore* midcoders = nullptr;
+  const DataFolder* folder = nullptr;
+  const ModelRegistry* registry = nullptr;
+  DeviceExecutor* executor = nullptr;
+  const Clock* clock = nullptr;
+  Metrics* metrics = nullptr;
+};
+
+// The work of a job, by its kind. Errors when what its spec names is not there any more.
+absl::StatusOr<std::unique_ptr<JobWork>> MakeJobWork(const v1::Job& job, const JobParts& parts);
+
+}  // namespace superpose
