@@ -210,7 +210,8 @@ absl::Status DurableJobManager::StartJob(const std::string& name) {
   if (!claim.has_value()) return absl::OkStatus();
   auto work = options_.make_work(claim->job, parts_);
   if (!work.ok()) {
-    JobOutcome outcome{.state = v1::JOB_STATE_FAILED};
+    JobOutcome outcome;
+    outcome.state = v1::JOB_STATE_FAILED;
     *outcome.result.mutable_error() = ToRpcStatus(work.status());
     SUPERPOSE_ASSIGN_OR_RETURN(const v1::Job job, parts_.store->Finish(*claim, outcome, now));
     watchers_.Notify(job);

@@ -8,7 +8,6 @@ namespace {
 
 using ::testing::Each;
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 class ActivationsCallsTest : public TinyServerTest {
  protected:
