@@ -6,10 +6,10 @@
 #include "absl/status/statusor.h"
 
 // Returns from the enclosing function when `expr`, an absl::Status, is not OK.
-#define SUPERPOSE_RETURN_IF_ERROR(expr)                    \
-  do {                                                     \
-    absl::Status superpose_status = (expr);                \
-    if (!superpose_status.ok()) return superpose_status;   \
+#define SUPERPOSE_RETURN_IF_ERROR(expr)                  \
+  do {                                                   \
+    absl::Status superpose_status = (expr);              \
+    if (!superpose_status.ok()) return superpose_status; \
   } while (false)
 
 // SUPERPOSE_ASSIGN_OR_RETURN(auto x, F()): assigns the value of an absl::StatusOr, or returns its error.

@@ -15,7 +15,8 @@ absl::Status CatchTorchStatus(const std::function<absl::Status()>& body) {
   try {
     return body();
   } catch (const c10::OutOfMemoryError& error) {
-    return ResourceExhausted(reason::kOutOfMemory, "the device ran out of memory: use a smaller batch or fewer layers (",
+    return ResourceExhausted(reason::kOutOfMemory,
+                             "the device ran out of memory: use a smaller batch or fewer layers (",
                              std::string(*absl::StrSplit(error.what_without_backtrace(), '\n').begin()), ")");
   } catch (const std::bad_alloc&) {
     return ResourceExhausted(reason::kOutOfMemory, "the host ran out of memory: use a smaller batch or fewer layers");

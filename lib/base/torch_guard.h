@@ -1,4 +1,5 @@
-// The edge where LibTorch's exceptions become Status: nothing that calls LibTorch lets one cross a public function of lib.
+// The edge where LibTorch's exceptions become Status: nothing that calls LibTorch lets one cross a public function of
+// lib.
 #pragma once
 
 #include <functional>

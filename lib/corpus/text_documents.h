@@ -16,7 +16,7 @@ namespace superpose {
 struct TextDocuments {
   std::vector<int32_t> ids;
   std::vector<int64_t> starts = {0};  // [documents + 1]: document d is ids starts[d] .. starts[d + 1] - 1
-  std::vector<bool> heldout;    // [documents]
+  std::vector<bool> heldout;          // [documents]
 
   int64_t count() const { return static_cast<int64_t>(heldout.size()); }
 };

@@ -3,12 +3,13 @@
 
 namespace superpose {
 
-// Tells malloc to keep freed pages and to serve every thread from one heap, so that large temporaries do not fault their pages in
-// anew each time. Holds for the whole process; call it before threads start. Does nothing without glibc.
+// Tells malloc to keep freed pages and to serve every thread from one heap, so that large temporaries do not fault
+// their pages in anew each time. Holds for the whole process; call it before threads start. Does nothing without glibc.
 void KeepFreedPages();
 
-// Makes the calling thread the one that computes: denormals count as zero (AdamW is about four times slower on them) and LibTorch
-// runs on `threads` threads. The workers take the flag over when they are created, so call this before the thread's first LibTorch call.
+// Makes the calling thread the one that computes: denormals count as zero (AdamW is about four times slower on them)
+// and LibTorch runs on `threads` threads. The workers take the flag over when they are created, so call this before the
+// thread's first LibTorch call.
 void ConfigureComputeThread(int threads);
 
 }  // namespace superpose

@@ -19,8 +19,8 @@ void CheckFloatRows(const at::Tensor& tensor, const char* name) {
               " must be a contiguous float32 matrix");
 }
 
-// Runs body(begin, end) over parts of [begin, end) with about equally many entries, in parallel. A row counts as some entries
-// of its own, for what it costs when empty.
+// Runs body(begin, end) over parts of [begin, end) with about equally many entries, in parallel. A row counts as some
+// entries of its own, for what it costs when empty.
 template <typename Body>
 void ParallelByEntries(const int64_t* splits, int64_t begin, int64_t end, const Body& body) {
   constexpr int64_t kRowCost = 8;
@@ -32,7 +32,10 @@ void ParallelByEntries(const int64_t* splits, int64_t begin, int64_t end, const 
     int64_t low = begin, high = end;
     while (low < high) {
       const int64_t middle = low + (high - low) / 2;
-      if (cost_before(middle) < target) low = middle + 1; else high = middle;
+      if (cost_before(middle) < target)
+        low = middle + 1;
+      else
+        high = middle;
     }
     return low;
   };
@@ -53,18 +56,20 @@ AdamWFactors FactorsOf(const AdamWSettings& settings) {
           .eps = static_cast<float>(settings.eps)};
 }
 
-// Sums of rows by LibTorch's embedding_bag: out[i] = sum over entries splits[i] .. splits[i + 1] of values * table[ids].
-at::Tensor SumRowsByBag(const at::Tensor& table, const at::Tensor& splits, const at::Tensor& ids, const at::Tensor& values) {
+// Sums of rows by LibTorch's embedding_bag: out[i] = sum over entries splits[i] .. splits[i + 1] of values *
+// table[ids].
+at::Tensor SumRowsByBag(const at::Tensor& table, const at::Tensor& splits, const at::Tensor& ids,
+                        const at::Tensor& values) {
   if (ids.numel() == 0) return at::zeros({splits.numel() - 1, table.size(1)}, table.options());
   return std::get<0>(at::embedding_bag(table, ids.to(at::kLong), splits, /*scale_grad_by_freq=*/false, /*mode=*/0,
                                        /*sparse=*/false, values, /*include_last_offset=*/true));
 }
 
-void FusedAdamW(const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const at::Tensor& gradient,
-                const AdamWSettings& settings) {
+void FusedAdamW(const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
+                const at::Tensor& gradient, const AdamWSettings& settings) {
   const at::Tensor step = at::full({}, static_cast<double>(settings.step), parameter.options());
-  at::_fused_adamw_({parameter}, {gradient}, {exp_avg}, {exp_avg_sq}, {}, {step}, settings.lr, settings.beta1, settings.beta2,
-                    settings.weight_decay, settings.eps, /*amsgrad=*/false, /*maximize=*/false);
+  at::_fused_adamw_({parameter}, {gradient}, {exp_avg}, {exp_avg_sq}, {}, {step}, settings.lr, settings.beta1,
+                    settings.beta2, settings.weight_decay, settings.eps, /*amsgrad=*/false, /*maximize=*/false);
 }
 
 TransposedActivations TransposeOnCpu(const SparseActivations& z) {
@@ -90,28 +95,31 @@ TransposedActivations TransposeOnCpu(const SparseActivations& z) {
   return result;
 }
 
-void SparseGradientAdamWOnDevice(const TransposedActivations& z, const at::Tensor& grad_rows, int64_t begin, int64_t end,
-                                 const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
-                                 const AdamWSettings& settings) {
+void SparseGradientAdamWOnDevice(const TransposedActivations& z, const at::Tensor& grad_rows, int64_t begin,
+                                 int64_t end, const at::Tensor& parameter, const at::Tensor& exp_avg,
+                                 const at::Tensor& exp_avg_sq, const AdamWSettings& settings) {
   const at::Tensor splits = z.feature_splits.slice(0, begin, end + 1);
   const at::Tensor ends = at::stack({splits[0], splits[end - begin]}).cpu();
   const int64_t first = ends[0].item<int64_t>(), last = ends[1].item<int64_t>();
   const at::Tensor gradient =
       SumRowsByBag(grad_rows, splits - first, z.rows.slice(0, first, last), z.values.slice(0, first, last));
-  FusedAdamW(parameter.slice(0, begin, end), exp_avg.slice(0, begin, end), exp_avg_sq.slice(0, begin, end), gradient, settings);
+  FusedAdamW(parameter.slice(0, begin, end), exp_avg.slice(0, begin, end), exp_avg_sq.slice(0, begin, end), gradient,
+             settings);
 }
 
 }  // namespace
 
 at::Tensor SparseTimesDense(const SparseActivations& z, const at::Tensor& weight, const at::Tensor& bias) {
   CheckFloatRows(weight, "weight");
-  TORCH_CHECK(weight.size(0) == z.d_sae, "weight has ", weight.size(0), " rows, the activations ", z.d_sae, " features");
+  TORCH_CHECK(weight.size(0) == z.d_sae, "weight has ", weight.size(0), " rows, the activations ", z.d_sae,
+              " features");
   const int64_t n = weight.size(1);
   if (!weight.is_cpu()) {
     at::Tensor product = SumRowsByBag(weight, z.row_splits, z.feature_ids, z.values);
     return bias.defined() ? product.add_(bias) : product;
   }
-  at::Tensor out = bias.defined() ? bias.expand({z.rows(), n}).contiguous() : at::zeros({z.rows(), n}, weight.options());
+  at::Tensor out =
+      bias.defined() ? bias.expand({z.rows(), n}).contiguous() : at::zeros({z.rows(), n}, weight.options());
   const int64_t* splits = z.row_splits.const_data_ptr<int64_t>();
   const int32_t* ids = z.feature_ids.const_data_ptr<int32_t>();
   const float* values = z.values.const_data_ptr<float>();
@@ -134,8 +142,8 @@ TransposedActivations Transpose(const SparseActivations& z) {
           z.values.index_select(0, order)};
 }
 
-void AdamWUpdate(const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const at::Tensor& gradient,
-                 const AdamWSettings& settings) {
+void AdamWUpdate(const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
+                 const at::Tensor& gradient, const AdamWSettings& settings) {
   if (!parameter.is_cpu()) return FusedAdamW(parameter, exp_avg, exp_avg_sq, gradient, settings);
   for (const at::Tensor* tensor : {&parameter, &exp_avg, &exp_avg_sq, &gradient}) {
     TORCH_CHECK(tensor->is_contiguous() && tensor->scalar_type() == at::kFloat && tensor->numel() == parameter.numel(),

@@ -1,5 +1,6 @@
-// Products with sparse activations that never touch a zero. CPU: loops over rows, parallel, vectorised for the processor at run time;
-// elsewhere LibTorch's own operators. Results on the CPU do not depend on scheduling, only on the number of threads (not even on that).
+// Products with sparse activations that never touch a zero. CPU: loops over rows, parallel, vectorised for the
+// processor at run time; elsewhere LibTorch's own operators. Results on the CPU do not depend on scheduling, only on
+// the number of threads (not even on that).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -32,11 +33,12 @@ struct AdamWSettings {
 };
 
 // One AdamW update of a dense parameter, in place.
-void AdamWUpdate(const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq, const at::Tensor& gradient,
-                 const AdamWSettings& settings);
+void AdamWUpdate(const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
+                 const at::Tensor& gradient, const AdamWSettings& settings);
 
-// For features [begin, end): gradient row j = sum over feature j's tokens t of z[t, j] * grad_rows[t, :], consumed by AdamW on row j of
-// parameter, exp_avg, exp_avg_sq [d_sae, n] at once, while it is in cache. Rows that are zero throughout with no gradient are skipped.
+// For features [begin, end): gradient row j = sum over feature j's tokens t of z[t, j] * grad_rows[t, :], consumed by
+// AdamW on row j of parameter, exp_avg, exp_avg_sq [d_sae, n] at once, while it is in cache. Rows that are zero
+// throughout with no gradient are skipped.
 void SparseGradientAdamW(const TransposedActivations& z, const at::Tensor& grad_rows, int64_t begin, int64_t end,
                          const at::Tensor& parameter, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
                          const AdamWSettings& settings);

@@ -9,8 +9,10 @@
 
 namespace superpose {
 
-void SubtractAndAddSquares(const at::Tensor& a, const at::Tensor& b, const at::Tensor& difference, const at::Tensor& sum) {
-  TORCH_CHECK(a.dim() == 2 && a.sizes() == b.sizes() && a.sizes() == difference.sizes(), "matrices of one shape are wanted");
+void SubtractAndAddSquares(const at::Tensor& a, const at::Tensor& b, const at::Tensor& difference,
+                           const at::Tensor& sum) {
+  TORCH_CHECK(a.dim() == 2 && a.sizes() == b.sizes() && a.sizes() == difference.sizes(),
+              "matrices of one shape are wanted");
   if (!a.is_cpu()) {
     at::Tensor out = difference;
     at::sub_out(out, a, b);
@@ -18,7 +20,8 @@ void SubtractAndAddSquares(const at::Tensor& a, const at::Tensor& b, const at::T
     return;
   }
   for (const at::Tensor* tensor : {&a, &b, &difference}) {
-    TORCH_CHECK(tensor->is_contiguous() && tensor->scalar_type() == at::kFloat, "contiguous float32 matrices are wanted");
+    TORCH_CHECK(tensor->is_contiguous() && tensor->scalar_type() == at::kFloat,
+                "contiguous float32 matrices are wanted");
   }
   const int64_t rows = a.size(0), n = a.size(1);
   const float* left = a.const_data_ptr<float>();

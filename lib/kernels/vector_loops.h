@@ -1,4 +1,5 @@
-// The innermost loops over float32 vectors, compiled for several processors; the right one is chosen when the program starts.
+// The innermost loops over float32 vectors, compiled for several processors; the right one is chosen when the program
+// starts.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +11,12 @@ void AddScaledRows(const float* base, const int32_t* ids, const float* values, i
 
 // The factors of one AdamW step in the form torch.optim.AdamW applies them.
 struct AdamWFactors {
-  float decay;              // 1 - lr * weight_decay
+  float decay;  // 1 - lr * weight_decay
   float one_minus_beta1;
   float beta2;
   float one_minus_beta2;
-  float step_size;          // lr / (1 - beta1^step)
-  float bias_correction2;   // sqrt(1 - beta2^step)
+  float step_size;         // lr / (1 - beta1^step)
+  float bias_correction2;  // sqrt(1 - beta2^step)
   float eps;
 };
 void AdamWVector(float* parameter, float* exp_avg, float* exp_avg_sq, const float* gradient, int64_t n,

@@ -40,7 +40,8 @@ void EvaluationSums::Means::Add(const at::Tensor& by_position, const at::Tensor&
   no_bos.count += count - starts_with_bos.sum().item<double>();
 }
 
-void EvaluationSums::AddErrors(const TokenErrors& errors, const at::Tensor& mlp_out, const at::Tensor& starts_with_bos) {
+void EvaluationSums::AddErrors(const TokenErrors& errors, const at::Tensor& mlp_out,
+                               const at::Tensor& starts_with_bos) {
   mid_.Add(errors.mid, starts_with_bos);
   out_.Add(errors.out, starts_with_bos);
   out_transcoder_.Add(errors.out_transcoder, starts_with_bos);
@@ -59,7 +60,8 @@ void EvaluationSums::AddLosses(EvaluationVariant variant, const at::Tensor& ce, 
   sequence_ce_[variant].insert(sequence_ce_[variant].end(), values, values + by_sequence.numel());
 }
 
-void EvaluationSums::PutMeans(const std::string& name, const Means& means, double divisor, EvaluationResult& result) const {
+void EvaluationSums::PutMeans(const std::string& name, const Means& means, double divisor,
+                              EvaluationResult& result) const {
   if (means.all.count > 0) result[name] = means.all.sum / means.all.count / divisor;
   if (means.no_bos.count > 0) result[name + "_no_bos"] = means.no_bos.sum / means.no_bos.count / divisor;
 }

@@ -18,7 +18,8 @@ constexpr int64_t kWindowTokens = 16'384;
 constexpr int64_t kRowsPerScoreTile = 128;
 
 absl::Status CheckInputs(const EvaluatorInputs& inputs, const EvaluatorConfig& config) {
-  if (config.tokens < 1) return InvalidArgument(reason::kConfigInvalid, "tokens is ", config.tokens, "; it must be 1 or more");
+  if (config.tokens < 1)
+    return InvalidArgument(reason::kConfigInvalid, "tokens is ", config.tokens, "; it must be 1 or more");
   if (config.batch_size < 1) {
     return InvalidArgument(reason::kConfigInvalid, "batch_size is ", config.batch_size, "; it must be 1 or more");
   }
@@ -26,9 +27,9 @@ absl::Status CheckInputs(const EvaluatorInputs& inputs, const EvaluatorConfig& c
   SUPERPOSE_RETURN_IF_ERROR(model.CheckLayer(inputs.midcoder->layer()));
   const int64_t features = inputs.midcoder->parameters().W_mid.size(0);
   if (inputs.transcoder->d_model() != model.config().d_model || inputs.transcoder->d_sae() != features) {
-    return InvalidArgument(reason::kTranscoderMismatch, "the transcoder has d_model ", inputs.transcoder->d_model(), " and ",
-                           inputs.transcoder->d_sae(), " features; the model has d_model ", model.config().d_model,
-                           ", the midcoder ", features, " features");
+    return InvalidArgument(reason::kTranscoderMismatch, "the transcoder has d_model ", inputs.transcoder->d_model(),
+                           " and ", inputs.transcoder->d_sae(), " features; the model has d_model ",
+                           model.config().d_model, ", the midcoder ", features, " features");
   }
   if (inputs.sequences->length() > model.config().n_positions) {
     return InvalidArgument(reason::kContextExceeded, "sequences have ", inputs.sequences->length(),
@@ -47,7 +48,8 @@ at::Tensor SquaredErrorByToken(const at::Tensor& actual, const at::Tensor& expec
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<MidcoderEvaluator>> MidcoderEvaluator::Create(EvaluatorInputs inputs, EvaluatorConfig config) {
+absl::StatusOr<std::unique_ptr<MidcoderEvaluator>> MidcoderEvaluator::Create(EvaluatorInputs inputs,
+                                                                             EvaluatorConfig config) {
   SUPERPOSE_RETURN_IF_ERROR(CheckInputs(inputs, config));
   return CatchTorch([&]() -> absl::StatusOr<std::unique_ptr<MidcoderEvaluator>> {
     return std::unique_ptr<MidcoderEvaluator>(new MidcoderEvaluator(std::move(inputs), config));

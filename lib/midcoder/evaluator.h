@@ -1,5 +1,6 @@
-// Evaluates a midcoder against the model, its transcoder and simple baselines, in slices that give way between units of work of about 50
-// ms. The forward pass up to the MLP runs once for all of them; each then replaces the MLP's output, and the rest of the model runs for it.
+// Evaluates a midcoder against the model, its transcoder and simple baselines, in slices that give way between units of
+// work of about 50 ms. The forward pass up to the MLP runs once for all of them; each then replaces the MLP's output,
+// and the rest of the model runs for it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,7 +25,8 @@
 namespace superpose {
 
 struct EvaluatorConfig {
-  int64_t tokens = 20'000;  // evaluate about this many, BOS included, rounded up to whole batches; less when the corpus ends before
+  int64_t tokens =
+      20'000;  // evaluate about this many, BOS included, rounded up to whole batches; less when the corpus ends before
   int64_t batch_size = 16;  // sequences
   bool keep_bos = false;    // BOS positions keep the model's own MLP output in every variant
 };
@@ -36,15 +38,17 @@ struct EvaluatorInputs {
   std::shared_ptr<const TokenSequences> sequences;  // read in order from the start, none twice
 };
 
-// What stands in the MLP's place (EvaluationVariant): the model's own output, the midcoder's, the transcoder's, zero (bias included), the mean
-// output, and relu(pre) W_out plus the bias that fits it best. Those two means are taken over the tokens but BOS of a first window of at most
-// 16,384 tokens. A BOS position is position 0 of a sequence when its id is the model's BOS.
+// What stands in the MLP's place (EvaluationVariant): the model's own output, the midcoder's, the transcoder's, zero
+// (bias included), the mean output, and relu(pre) W_out plus the bias that fits it best. Those two means are taken over
+// the tokens but BOS of a first window of at most 16,384 tokens. A BOS position is position 0 of a sequence when its id
+// is the model's BOS.
 class MidcoderEvaluator {
  public:
   // CONFIG_INVALID, LAYER_OUT_OF_RANGE, TRANSCODER_MISMATCH, CONTEXT_EXCEEDED, CORPUS_TOO_SMALL.
   static absl::StatusOr<std::unique_ptr<MidcoderEvaluator>> Create(EvaluatorInputs inputs, EvaluatorConfig config);
 
-  // Works until the budget is exhausted or all is done, at least one unit; true when all is done. After an error every call returns it.
+  // Works until the budget is exhausted or all is done, at least one unit; true when all is done. After an error every
+  // call returns it.
   absl::StatusOr<bool> RunSlice(const Budget& budget);
 
   int64_t tokens_total() const { return total_sequences_ * length_; }
@@ -90,12 +94,12 @@ class MidcoderEvaluator {
   at::Tensor out_sum_;       // float64 [d_model]: of out
   at::Tensor relu_out_sum_;  // float64 [d_model]: of relu(pre) W_out
   double window_tokens_ = 0;
-  at::Tensor mean_out_;       // float32 [d_model]
+  at::Tensor mean_out_;        // float32 [d_model]
   at::Tensor relu_gate_bias_;  // float32 [d_model]
   std::optional<EvaluationSums> sums_;
 
   // The chunk under way.
-  int64_t sequence_ = 0;  // its first
+  int64_t sequence_ = 0;        // its first
   at::Tensor tokens_;           // [sequences, length] on the device
   at::Tensor starts_with_bos_;  // bool [sequences]
   std::optional<PrefixWalk> walk_;

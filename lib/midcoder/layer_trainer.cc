@@ -22,8 +22,8 @@ void AddNamed(const MidcoderParameters& parameters, const std::string& suffix, T
 
 }  // namespace
 
-LayerTrainer::LayerTrainer(std::shared_ptr<const Model> model, std::shared_ptr<const Transcoder> transcoder, Midcoder midcoder,
-                           double mse_out_param)
+LayerTrainer::LayerTrainer(std::shared_ptr<const Model> model, std::shared_ptr<const Transcoder> transcoder,
+                           Midcoder midcoder, double mse_out_param)
     : model_(std::move(model)),
       transcoder_(std::move(transcoder)),
       midcoder_(std::move(midcoder)),
@@ -85,9 +85,10 @@ LayerLosses LayerTrainer::Losses() const {
 
 void LayerTrainer::PrepareUpdate(const SparseActivations& batch) { transposed_ = Transpose(batch); }
 
-void LayerTrainer::UpdateFeatures(const at::Tensor& grad_rows, int64_t begin, int64_t end, const AdamWSettings& settings) {
-  SparseGradientAdamW(transposed_, grad_rows, begin, end, midcoder_.parameters().W_mid, exp_avg_.W_mid, exp_avg_sq_.W_mid,
-                      settings);
+void LayerTrainer::UpdateFeatures(const at::Tensor& grad_rows, int64_t begin, int64_t end,
+                                  const AdamWSettings& settings) {
+  SparseGradientAdamW(transposed_, grad_rows, begin, end, midcoder_.parameters().W_mid, exp_avg_.W_mid,
+                      exp_avg_sq_.W_mid, settings);
 }
 
 void LayerTrainer::UpdateBiases(const AdamWSettings& settings) {

@@ -27,8 +27,8 @@ struct LayerLosses {
   double mse_out_transcoder = 0;  // the same for the transcoder's own output
 };
 
-// loss = mse_mid + mse_out_param * mse_out. A step is BeginStep, RunTile over all rows, PrepareUpdate, UpdateFeatures over all features,
-// UpdateBiases. May throw what LibTorch throws.
+// loss = mse_mid + mse_out_param * mse_out. A step is BeginStep, RunTile over all rows, PrepareUpdate, UpdateFeatures
+// over all features, UpdateBiases. May throw what LibTorch throws.
 class LayerTrainer {
  public:
   LayerTrainer(std::shared_ptr<const Model> model, std::shared_ptr<const Transcoder> transcoder, Midcoder midcoder,
@@ -39,7 +39,8 @@ class LayerTrainer {
   int64_t mid_width() const { return midcoder_.parameters().b_mid.numel(); }
 
   void BeginStep(int64_t rows);
-  // Forward and backward of some rows of the batch. grad_rows [rows of the tile, mid_width] receives the gradient of z W_mid + b_mid.
+  // Forward and backward of some rows of the batch. grad_rows [rows of the tile, mid_width] receives the gradient of z
+  // W_mid + b_mid.
   void RunTile(const SparseActivations& activations, const MlpRows& targets, const at::Tensor& grad_rows);
   LayerLosses Losses() const;
   void PrepareUpdate(const SparseActivations& batch);

@@ -19,14 +19,16 @@ int64_t MidWidth(MidForm form, const Model& model) {
 }
 
 // The tensor as float32 of its own on `device`.
-absl::StatusOr<at::Tensor> Take(const TensorMap& tensors, const std::string& name, at::IntArrayRef shape, at::Device device) {
+absl::StatusOr<at::Tensor> Take(const TensorMap& tensors, const std::string& name, at::IntArrayRef shape,
+                                at::Device device) {
   const auto found = tensors.find(name);
-  if (found == tensors.end()) return InvalidArgument(reason::kTensorMissing, "a midcoder has a tensor ", name, "; there is none");
+  if (found == tensors.end())
+    return InvalidArgument(reason::kTensorMissing, "a midcoder has a tensor ", name, "; there is none");
   const at::Tensor& tensor = found->second;
   if (tensor.sizes() != shape || !tensor.is_floating_point()) {
     return InvalidArgument(reason::kTensorShapeMismatch, name, " is ", at::toString(tensor.scalar_type()), " [",
-                           absl::StrJoin(tensor.sizes(), ", "), "]; a floating-point tensor [", absl::StrJoin(shape, ", "),
-                           "] is wanted");
+                           absl::StrJoin(tensor.sizes(), ", "), "]; a floating-point tensor [",
+                           absl::StrJoin(shape, ", "), "] is wanted");
   }
   at::Tensor copy = tensor.to(device, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
   if (!copy.isfinite().all().item<bool>()) {
@@ -40,18 +42,20 @@ absl::StatusOr<at::Tensor> Take(const TensorMap& tensors, const std::string& nam
 Midcoder Midcoder::Zero(MidForm form, MidGate gate, int64_t layer, const Model& model, int64_t d_sae) {
   const int64_t width = MidWidth(form, model);
   const auto options = at::TensorOptions(model.device()).dtype(at::kFloat);
-  return Midcoder(form, gate, layer,
-                  {at::zeros({d_sae, width}, options), at::zeros({width}, options), at::zeros({model.config().d_model}, options)});
+  return Midcoder(
+      form, gate, layer,
+      {at::zeros({d_sae, width}, options), at::zeros({width}, options), at::zeros({model.config().d_model}, options)});
 }
 
-absl::StatusOr<Midcoder> Midcoder::FromTensors(MidForm form, MidGate gate, int64_t layer, const Model& model, int64_t d_sae,
-                                               const TensorMap& tensors) {
+absl::StatusOr<Midcoder> Midcoder::FromTensors(MidForm form, MidGate gate, int64_t layer, const Model& model,
+                                               int64_t d_sae, const TensorMap& tensors) {
   SUPERPOSE_RETURN_IF_ERROR(model.CheckLayer(layer));
   return CatchTorch([&]() -> absl::StatusOr<Midcoder> {
     const int64_t width = MidWidth(form, model);
     SUPERPOSE_ASSIGN_OR_RETURN(at::Tensor W_mid, Take(tensors, "W_mid", {d_sae, width}, model.device()));
     SUPERPOSE_ASSIGN_OR_RETURN(at::Tensor b_mid, Take(tensors, "b_mid", {width}, model.device()));
-    SUPERPOSE_ASSIGN_OR_RETURN(at::Tensor b_mid_out, Take(tensors, "b_mid_out", {model.config().d_model}, model.device()));
+    SUPERPOSE_ASSIGN_OR_RETURN(at::Tensor b_mid_out,
+                               Take(tensors, "b_mid_out", {model.config().d_model}, model.device()));
     return Midcoder(form, gate, layer, {std::move(W_mid), std::move(b_mid), std::move(b_mid_out)});
   });
 }

@@ -1,4 +1,5 @@
-// A midcoder: a trained map from a transcoder's activations z to the hidden layer of the MLP that the transcoder replaces.
+// A midcoder: a trained map from a transcoder's activations z to the hidden layer of the MLP that the transcoder
+// replaces.
 //   a = z W_mid + b_mid;  mid = a (form d_mlp) or a W_in + b_in (form d_model)
 //   gate = 1[mid > 0];    mlp_out = (gate * mid) W_out + b_mid_out
 // With gate "model" the hidden layer is act(mid), the model's own activation function, in place of gate * mid.
@@ -37,8 +38,8 @@ class Midcoder {
   // All parameters zero: where training starts.
   static Midcoder Zero(MidForm form, MidGate gate, int64_t layer, const Model& model, int64_t d_sae);
   // From tensors W_mid, b_mid, b_mid_out (float32); TENSOR_MISSING, TENSOR_SHAPE_MISMATCH, TENSOR_NOT_FINITE.
-  static absl::StatusOr<Midcoder> FromTensors(MidForm form, MidGate gate, int64_t layer, const Model& model, int64_t d_sae,
-                                              const TensorMap& tensors);
+  static absl::StatusOr<Midcoder> FromTensors(MidForm form, MidGate gate, int64_t layer, const Model& model,
+                                              int64_t d_sae, const TensorMap& tensors);
 
   MidForm form() const { return form_; }
   MidGate gate() const { return gate_; }

@@ -10,7 +10,8 @@
 
 namespace superpose {
 
-// Sequences that go through the model together: about 512 tokens, so that one block of a small model takes tens of milliseconds.
+// Sequences that go through the model together: about 512 tokens, so that one block of a small model takes tens of
+// milliseconds.
 inline int64_t SequencesPerChunk(int64_t length) { return std::max<int64_t>(1, 512 / length); }
 
 // A forward pass from the tokens on, one block at a time.

@@ -20,8 +20,9 @@ constexpr int64_t kFeaturesPerBlock = 1024;
 absl::Status CheckTranscoder(const Model& model, const Transcoder& transcoder, int64_t layer) {
   SUPERPOSE_RETURN_IF_ERROR(model.CheckLayer(layer));
   if (transcoder.d_model() != model.config().d_model) {
-    return InvalidArgument(reason::kTranscoderMismatch, "the transcoder for layer ", layer, " has d_model ", transcoder.d_model(),
-                           ", the model ", model.config().d_model, "; give one that was trained on this model");
+    return InvalidArgument(reason::kTranscoderMismatch, "the transcoder for layer ", layer, " has d_model ",
+                           transcoder.d_model(), ", the model ", model.config().d_model,
+                           "; give one that was trained on this model");
   }
   if (transcoder.tensor("W_dec").device() != model.device()) {
     return InvalidArgument(reason::kTranscoderMismatch, "the transcoder for layer ", layer, " is on ",
@@ -70,10 +71,11 @@ MidcoderTrainer::MidcoderTrainer(TrainerInputs inputs, TrainerConfig config)
   const auto options = at::TensorOptions(model.device()).dtype(at::kFloat);
   const int64_t d_model = model.config().d_model, d_mlp = model.config().d_mlp;
   for (size_t i = 0; i < config_.layers.size(); ++i) {
-    Midcoder zero = Midcoder::Zero(config_.form, config_.gate, config_.layers[i], model, inputs_.transcoders[i]->d_sae());
+    Midcoder zero =
+        Midcoder::Zero(config_.form, config_.gate, config_.layers[i], model, inputs_.transcoders[i]->d_sae());
     layers_.emplace_back(inputs_.model, inputs_.transcoders[i], std::move(zero), config_.mse_out_param);
-    targets_.push_back(
-        {at::empty({rows_, d_model}, options), at::empty({rows_, d_mlp}, options), at::empty({rows_, d_model}, options)});
+    targets_.push_back({at::empty({rows_, d_model}, options), at::empty({rows_, d_mlp}, options),
+                        at::empty({rows_, d_model}, options)});
   }
   gradients_ = at::empty({rows_, layers_[0].mid_width()}, options);
 }
@@ -171,8 +173,8 @@ absl::Status MidcoderTrainer::FinishForward() {
                         .mse_out = losses.mse_out,
                         .mse_out_transcoder = losses.mse_out_transcoder};
   if (!std::isfinite(record.loss)) {
-    return FailedPrecondition(reason::kTrainingDiverged, "the loss of layer ", record.layer, " at step ", record.step, " is ",
-                              record.loss, "; a lower lr than ", config_.lr, " may help");
+    return FailedPrecondition(reason::kTrainingDiverged, "the loss of layer ", record.layer, " at step ", record.step,
+                              " is ", record.loss, "; a lower lr than ", config_.lr, " may help");
   }
   history_.push_back(record);
   layer().PrepareUpdate(activations_);
@@ -208,7 +210,8 @@ void MidcoderTrainer::FinishLayer() {
 }
 
 std::vector<StepLoss> MidcoderTrainer::HistorySince(int64_t step) const {
-  const auto first = std::partition_point(history_.begin(), history_.end(), [&](const StepLoss& loss) { return loss.step <= step; });
+  const auto first =
+      std::partition_point(history_.begin(), history_.end(), [&](const StepLoss& loss) { return loss.step <= step; });
   return {first, history_.end()};
 }
 

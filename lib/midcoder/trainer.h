@@ -1,9 +1,10 @@
-// Trains midcoders for one or more layers of a model, each on its own transcoder, in slices that give way between units of work of about
-// 50 ms. One forward pass of the model serves all layers.
+// Trains midcoders for one or more layers of a model, each on its own transcoder, in slices that give way between units
+// of work of about 50 ms. One forward pass of the model serves all layers.
 //
-// Loss of a layer: mean (mid - pre)^2 + mse_out_param * mean (mlp_out - out)^2, where pre and out are the model's own pre-activation and
-// MLP output, BOS positions included. Optimizer: AdamW (betas 0.9, 0.999), decay on every parameter, all starting at zero. Schedule:
-// trainer_config.h. Numbers depend neither on how the work is sliced nor, for a layer, on which other layers are trained with it.
+// Loss of a layer: mean (mid - pre)^2 + mse_out_param * mean (mlp_out - out)^2, where pre and out are the model's own
+// pre-activation and MLP output, BOS positions included. Optimizer: AdamW (betas 0.9, 0.999), decay on every parameter,
+// all starting at zero. Schedule: trainer_config.h. Numbers depend neither on how the work is sliced nor, for a layer,
+// on which other layers are trained with it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -50,11 +51,13 @@ struct StepLoss {
 // Not thread-safe. Between RunSlice calls at a step boundary, any thread may read midcoders and checkpoint tensors.
 class MidcoderTrainer {
  public:
-  // CONFIG_INVALID, LAYER_OUT_OF_RANGE, TRANSCODER_MISMATCH (width, number or device), CONTEXT_EXCEEDED, CORPUS_TOO_SMALL, OUT_OF_MEMORY.
+  // CONFIG_INVALID, LAYER_OUT_OF_RANGE, TRANSCODER_MISMATCH (width, number or device), CONTEXT_EXCEEDED,
+  // CORPUS_TOO_SMALL, OUT_OF_MEMORY.
   static absl::StatusOr<std::unique_ptr<MidcoderTrainer>> Create(TrainerInputs inputs, TrainerConfig config);
 
-  // Works until the budget is exhausted or all steps are done, at least one unit; true when all steps are done. After an error
-  // (FAILED_PRECONDITION / TRAINING_DIVERGED when a loss is not finite, OUT_OF_MEMORY, ..) every call returns that error.
+  // Works until the budget is exhausted or all steps are done, at least one unit; true when all steps are done. After
+  // an error (FAILED_PRECONDITION / TRAINING_DIVERGED when a loss is not finite, OUT_OF_MEMORY, ..) every call returns
+  // that error.
   absl::StatusOr<bool> RunSlice(const Budget& budget);
 
   const TrainerConfig& config() const { return config_; }
@@ -68,11 +71,13 @@ class MidcoderTrainer {
   // Whether no step is under way. A budget may ask for it, to stop there.
   bool at_step_boundary() const { return phase_ == Phase::kStart; }
 
-  // A checkpoint; valid at a step boundary only. The tensors are the live ones: the trainer must stand still until they are written.
+  // A checkpoint; valid at a step boundary only. The tensors are the live ones: the trainer must stand still until they
+  // are written.
   TensorMap CheckpointTensors() const;
   StringMap CheckpointMetadata() const;
-  // Goes on from a checkpoint. INPUT_CHANGED names what differs between it and this trainer: the model, a transcoder, the corpus or a field
-  // of the config. FILE_CORRUPT, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH, TENSOR_NOT_FINITE. Nothing is changed when it fails.
+  // Goes on from a checkpoint. INPUT_CHANGED names what differs between it and this trainer: the model, a transcoder,
+  // the corpus or a field of the config. FILE_CORRUPT, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH, TENSOR_NOT_FINITE.
+  // Nothing is changed when it fails.
   absl::Status Restore(const TensorMap& tensors, const StringMap& metadata);
 
  private:

@@ -38,8 +38,8 @@ absl::Status CheckIdentity(const StringMap& expected, const StringMap& found) {
       return InvalidArgument(reason::kFileCorrupt, "the checkpoint's metadata must have \"", key, "\"");
     }
     if (entry->second != value) {
-      return FailedPrecondition(reason::kInputChanged, key, " of the checkpoint is ", entry->second, ", of this job ", value,
-                                "; resume with the same, or start a new job");
+      return FailedPrecondition(reason::kInputChanged, key, " of the checkpoint is ", entry->second, ", of this job ",
+                                value, "; resume with the same, or start a new job");
     }
   }
   return absl::OkStatus();
@@ -50,8 +50,9 @@ absl::Status CheckTensor(const TensorMap& tensors, const std::string& name, cons
   if (found == tensors.end()) return InvalidArgument(reason::kTensorMissing, "the checkpoint has no tensor ", name);
   const at::Tensor& tensor = found->second;
   if (tensor.sizes() != wanted.sizes() || tensor.scalar_type() != at::kFloat) {
-    return InvalidArgument(reason::kTensorShapeMismatch, name, " of the checkpoint is ", at::toString(tensor.scalar_type()), " [",
-                           absl::StrJoin(tensor.sizes(), ", "), "]; Float [", absl::StrJoin(wanted.sizes(), ", "), "] is wanted");
+    return InvalidArgument(reason::kTensorShapeMismatch, name, " of the checkpoint is ",
+                           at::toString(tensor.scalar_type()), " [", absl::StrJoin(tensor.sizes(), ", "), "]; Float [",
+                           absl::StrJoin(wanted.sizes(), ", "), "] is wanted");
   }
   if (!tensor.isfinite().all().item<bool>()) {
     return InvalidArgument(reason::kTensorNotFinite, name, " of the checkpoint holds values that are NaN or infinite");

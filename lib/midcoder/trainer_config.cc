@@ -16,7 +16,9 @@ absl::Status Require(bool right, const char* field, const Value& value, const ch
   return InvalidArgument(reason::kConfigInvalid, field, " is ", value, "; it must be ", wanted);
 }
 
-absl::Status RequirePositive(int64_t value, const char* field) { return Require(value >= 1, field, value, "1 or more"); }
+absl::Status RequirePositive(int64_t value, const char* field) {
+  return Require(value >= 1, field, value, "1 or more");
+}
 
 bool IsPositive(double value) { return std::isfinite(value) && value > 0; }
 bool IsNotNegative(double value) { return std::isfinite(value) && value >= 0; }
@@ -30,11 +32,12 @@ absl::Status ValidateTrainerConfig(const TrainerConfig& config) {
   SUPERPOSE_RETURN_IF_ERROR(Require(IsPositive(config.lr), "lr", config.lr, "a finite number above 0"));
   SUPERPOSE_RETURN_IF_ERROR(
       Require(IsNotNegative(config.weight_decay), "weight_decay", config.weight_decay, "a finite number, 0 or more"));
-  SUPERPOSE_RETURN_IF_ERROR(Require(config.lr * config.weight_decay < 1, "weight_decay", config.weight_decay, "under 1 / lr"));
-  SUPERPOSE_RETURN_IF_ERROR(Require(IsPositive(config.adam_eps) && static_cast<float>(config.adam_eps) >= 1e-37f, "adam_eps",
-                                    config.adam_eps, "a finite number, 1e-37 or more"));
   SUPERPOSE_RETURN_IF_ERROR(
-      Require(IsNotNegative(config.mse_out_param), "mse_out_param", config.mse_out_param, "a finite number, 0 or more"));
+      Require(config.lr * config.weight_decay < 1, "weight_decay", config.weight_decay, "under 1 / lr"));
+  SUPERPOSE_RETURN_IF_ERROR(Require(IsPositive(config.adam_eps) && static_cast<float>(config.adam_eps) >= 1e-37f,
+                                    "adam_eps", config.adam_eps, "a finite number, 1e-37 or more"));
+  SUPERPOSE_RETURN_IF_ERROR(Require(IsNotNegative(config.mse_out_param), "mse_out_param", config.mse_out_param,
+                                    "a finite number, 0 or more"));
   const std::set<int64_t> distinct(config.layers.begin(), config.layers.end());
   if (config.layers.empty() || distinct.size() != config.layers.size()) {
     return InvalidArgument(reason::kConfigInvalid, "layers are ", config.layers.size(), " of which ", distinct.size(),

@@ -30,7 +30,8 @@ absl::Status ValidateTrainerConfig(const TrainerConfig& config);
 
 // Steps of so many schedule epochs.
 int64_t StepsForEpochs(int64_t epochs, int64_t steps_per_epoch);
-// The reference's count: int(train_tokens / (context_length * batch_size * steps_per_epoch)) + 1 epochs, which always overshoots.
+// The reference's count: int(train_tokens / (context_length * batch_size * steps_per_epoch)) + 1 epochs, which always
+// overshoots.
 int64_t StepsForTrainTokens(int64_t train_tokens, int64_t context_length, int64_t batch_size, int64_t steps_per_epoch);
 
 // Learning rate of step `step` (from 0): lr / 2 (1 + cos(pi e / E)), e = floor(step / steps_per_epoch),

@@ -28,7 +28,8 @@ at::Tensor Apply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Model>> Model::Load(const std::string& folder, at::Device device) {
-  SUPERPOSE_ASSIGN_OR_RETURN(ModelConfig config, ReadModelConfig((std::filesystem::path(folder) / "config.json").string()));
+  SUPERPOSE_ASSIGN_OR_RETURN(ModelConfig config,
+                             ReadModelConfig((std::filesystem::path(folder) / "config.json").string()));
   return CatchTorch([&]() -> absl::StatusOr<std::shared_ptr<const Model>> {
     SUPERPOSE_ASSIGN_OR_RETURN(TensorMap raw, ReadRawWeights(folder, config));
     std::shared_ptr<Model> model(new Model());
@@ -47,15 +48,18 @@ const at::Tensor& Model::layer_tensor(int64_t layer, const std::string& name) co
 
 absl::Status Model::CheckLayer(int64_t layer) const {
   if (layer >= 0 && layer < config_.n_layers) return absl::OkStatus();
-  return InvalidArgument(reason::kLayerOutOfRange, "layer ", layer, " does not exist: the model has layers 0 .. ", config_.n_layers - 1);
+  return InvalidArgument(reason::kLayerOutOfRange, "layer ", layer, " does not exist: the model has layers 0 .. ",
+                         config_.n_layers - 1);
 }
 
 absl::Status Model::CheckTokens(const at::Tensor& tokens) const {
   bool integers = tokens.scalar_type() == at::kLong || tokens.scalar_type() == at::kInt;
-  if (!integers || tokens.dim() != 2) return InvalidArgument(reason::kConfigInvalid, "tokens must be int64 or int32 [sequences, positions]");
+  if (!integers || tokens.dim() != 2)
+    return InvalidArgument(reason::kConfigInvalid, "tokens must be int64 or int32 [sequences, positions]");
   if (tokens.numel() == 0) return InvalidArgument(reason::kEmptyInput, "there are no tokens: give at least one");
   if (tokens.size(1) > config_.n_positions) {
-    return InvalidArgument(reason::kContextExceeded, "a sequence has ", tokens.size(1), " tokens; the model's context is ", config_.n_positions);
+    return InvalidArgument(reason::kContextExceeded, "a sequence has ", tokens.size(1),
+                           " tokens; the model's context is ", config_.n_positions);
   }
   at::Tensor wrong = at::logical_or(tokens.lt(0), tokens.ge(config_.vocab_size)).nonzero();
   if (wrong.size(0) == 0) return absl::OkStatus();

@@ -1,10 +1,11 @@
-// A GPT-2 family transformer, processed so that a transcoder's conventions hold: layer-norm gain and bias folded into the next
-// linear layer, weights that write to the residual stream centred over d_model, unembedding centred over the vocabulary, value
-// biases folded into the output bias (the definitions of TransformerLens 2.18's fold_ln, center_writing_weights, center_unembed,
-// fold_value_biases). Log-probabilities equal the raw model's; logits equal it up to one constant a position.
+// A GPT-2 family transformer, processed so that a transcoder's conventions hold: layer-norm gain and bias folded into
+// the next linear layer, weights that write to the residual stream centred over d_model, unembedding centred over the
+// vocabulary, value biases folded into the output bias (the definitions of TransformerLens 2.18's fold_ln,
+// center_writing_weights, center_unembed, fold_value_biases). Log-probabilities equal the raw model's; logits equal it
+// up to one constant a position.
 //
-// Every function runs on the model's device. They are pure and may be called from one thread at a time for each device (LibTorch's
-// thread pool belongs to the calling thread).
+// Every function runs on the model's device. They are pure and may be called from one thread at a time for each device
+// (LibTorch's thread pool belongs to the calling thread).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -31,9 +32,10 @@ struct MlpTensors {
 
 class Model {
  public:
-  // Reads `folder` as Hugging Face lays it out: config.json and model.safetensors, or model.safetensors.index.json with its shards.
-  // Names may carry the prefix "transformer." or not; lm_head may be tied or of its own. Processed in float64, kept in float32.
-  // Errors: those of the files, MODEL_UNSUPPORTED, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH, TENSOR_NOT_FINITE.
+  // Reads `folder` as Hugging Face lays it out: config.json and model.safetensors, or model.safetensors.index.json with
+  // its shards. Names may carry the prefix "transformer." or not; lm_head may be tied or of its own. Processed in
+  // float64, kept in float32. Errors: those of the files, MODEL_UNSUPPORTED, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH,
+  // TENSOR_NOT_FINITE.
   static absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& folder, at::Device device);
 
   const ModelConfig& config() const { return config_; }
@@ -41,38 +43,43 @@ class Model {
   // Hash of the weights as they lie in the files.
   const std::string& content_hash() const { return content_hash_; }
 
-  // Processed weights by name: W_E [vocab, d_model], W_pos [n_positions, d_model], W_U [d_model, vocab], b_U [vocab]; and for each layer
-  // "blocks.{l}." W_QKV [d_model, 3 d_model], b_QKV [3 d_model], W_O [d_model, d_model], b_O, W_in [d_model, d_mlp], b_in,
-  // W_out [d_mlp, d_model], b_out. All [in, out].
+  // Processed weights by name: W_E [vocab, d_model], W_pos [n_positions, d_model], W_U [d_model, vocab], b_U [vocab];
+  // and for each layer "blocks.{l}." W_QKV [d_model, 3 d_model], b_QKV [3 d_model], W_O [d_model, d_model], b_O, W_in
+  // [d_model, d_mlp], b_in, W_out [d_mlp, d_model], b_out. All [in, out].
   const TensorMap& tensors() const { return tensors_; }
   const at::Tensor& tensor(const std::string& name) const { return tensors_.at(name); }
   const at::Tensor& layer_tensor(int64_t layer, const std::string& name) const;
 
-  // INVALID_ARGUMENT unless tokens are int64 or int32 [sequences, positions], not empty, at most n_positions long, ids in the vocabulary.
+  // INVALID_ARGUMENT unless tokens are int64 or int32 [sequences, positions], not empty, at most n_positions long, ids
+  // in the vocabulary.
   absl::Status CheckTokens(const at::Tensor& tokens) const;
   absl::Status CheckLayer(int64_t layer) const;
 
-  // The pieces of a forward pass, for callers that give way between them. tokens: int64 [sequences, positions] on the device.
-  at::Tensor Embed(const at::Tensor& tokens) const;                                       // -> residual [s, p, d_model]
-  at::Tensor Attention(int64_t layer, const at::Tensor& resid_pre) const;                 // -> resid_mid
-  at::Tensor Normalize(const at::Tensor& resid) const;                                    // x_hat of any residual
-  at::Tensor MlpPreActivation(int64_t layer, const at::Tensor& x_hat) const;              // -> pre
-  at::Tensor MlpActivation(const at::Tensor& pre) const;                                  // act(pre)
-  at::Tensor MlpOutput(int64_t layer, const at::Tensor& pre) const;                       // act(pre) W_out + b_out
-  at::Tensor Block(int64_t layer, const at::Tensor& resid_pre) const;                     // the whole layer
-  // Log-probabilities over the vocabulary, [rows, vocab], of final residuals [rows, d_model]. Callers go by tiles of rows.
+  // The pieces of a forward pass, for callers that give way between them. tokens: int64 [sequences, positions] on the
+  // device.
+  at::Tensor Embed(const at::Tensor& tokens) const;                           // -> residual [s, p, d_model]
+  at::Tensor Attention(int64_t layer, const at::Tensor& resid_pre) const;     // -> resid_mid
+  at::Tensor Normalize(const at::Tensor& resid) const;                        // x_hat of any residual
+  at::Tensor MlpPreActivation(int64_t layer, const at::Tensor& x_hat) const;  // -> pre
+  at::Tensor MlpActivation(const at::Tensor& pre) const;                      // act(pre)
+  at::Tensor MlpOutput(int64_t layer, const at::Tensor& pre) const;           // act(pre) W_out + b_out
+  at::Tensor Block(int64_t layer, const at::Tensor& resid_pre) const;         // the whole layer
+  // Log-probabilities over the vocabulary, [rows, vocab], of final residuals [rows, d_model]. Callers go by tiles of
+  // rows.
   at::Tensor LogProbabilities(const at::Tensor& final_resid_rows) const;
 
   // Runs the prefix up to the MLP of `layer` and stops there. Validates, never throws.
   absl::StatusOr<MlpTensors> RunToMlp(const at::Tensor& tokens, int64_t layer) const;
   // From the residual after `layer` to the end; [s, p, d_model].
   absl::StatusOr<at::Tensor> RunFrom(int64_t layer, const at::Tensor& resid_mid, const at::Tensor& mlp_out) const;
-  // -log p(token[i + 1] | ..) for positions 0 .. p - 2: [sequences, positions - 1] float32, by tiles of rows, so that logits of
-  // all rows never exist at once.
+  // -log p(token[i + 1] | ..) for positions 0 .. p - 2: [sequences, positions - 1] float32, by tiles of rows, so that
+  // logits of all rows never exist at once.
   absl::StatusOr<at::Tensor> LossPerToken(const at::Tensor& final_resid, const at::Tensor& tokens) const;
-  // Whole forward pass. `replace`, when given, maps a layer's MlpTensors to what is added in place of its output (undefined: keep).
+  // Whole forward pass. `replace`, when given, maps a layer's MlpTensors to what is added in place of its output
+  // (undefined: keep).
   using MlpReplacement = std::function<at::Tensor(int64_t layer, const MlpTensors& mlp)>;
-  absl::StatusOr<at::Tensor> Run(const at::Tensor& tokens, const MlpReplacement& replace = nullptr) const;  // -> final residual
+  absl::StatusOr<at::Tensor> Run(const at::Tensor& tokens,
+                                 const MlpReplacement& replace = nullptr) const;  // -> final residual
 
  private:
   Model() = default;

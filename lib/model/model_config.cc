@@ -35,9 +35,11 @@ absl::StatusOr<Json> ReadJson(const std::string& path) {
 absl::StatusOr<int64_t> Size(const Json& json, const char* field, int64_t fallback) {
   auto found = json.find(field);
   if ((found == json.end() || found->is_null()) && fallback > 0) return fallback;
-  if (found == json.end() || !found->is_number_integer()) return InvalidArgument(reason::kFileCorrupt, "config.json has no whole number ", field);
+  if (found == json.end() || !found->is_number_integer())
+    return InvalidArgument(reason::kFileCorrupt, "config.json has no whole number ", field);
   int64_t size = found->get<int64_t>();
-  if (size < 1 || size > kLargestSize) return InvalidArgument(reason::kFileCorrupt, "config.json: ", field, " is ", size);
+  if (size < 1 || size > kLargestSize)
+    return InvalidArgument(reason::kFileCorrupt, "config.json: ", field, " is ", size);
   return size;
 }
 
@@ -45,7 +47,8 @@ absl::StatusOr<int64_t> TokenId(const Json& json, const char* field, int64_t voc
   auto found = json.find(field);
   if (found == json.end() || found->is_null()) return vocab_size - 1;  // GPT-2's <|endoftext|> is the last token
   int64_t id = found->is_number_integer() ? found->get<int64_t>() : -1;
-  if (id < 0 || id >= vocab_size) return InvalidArgument(reason::kFileCorrupt, "config.json: ", field, " is no token id under ", vocab_size);
+  if (id < 0 || id >= vocab_size)
+    return InvalidArgument(reason::kFileCorrupt, "config.json: ", field, " is no token id under ", vocab_size);
   return id;
 }
 
@@ -68,7 +71,8 @@ absl::Status CheckSupported(const Json& json, const ModelConfig& config) {
     return Unsupported("config.json: activation_function \"", activation, "\"; gelu_new, gelu and relu are supported");
   }
   if (config.d_model % config.n_heads != 0) {
-    return InvalidArgument(reason::kFileCorrupt, "config.json: n_embd ", config.d_model, " is no multiple of n_head ", config.n_heads);
+    return InvalidArgument(reason::kFileCorrupt, "config.json: n_embd ", config.d_model, " is no multiple of n_head ",
+                           config.n_heads);
   }
   if (!(config.layer_norm_epsilon > 0 && config.layer_norm_epsilon < 1)) {
     return InvalidArgument(reason::kFileCorrupt, "config.json: layer_norm_epsilon is ", config.layer_norm_epsilon);

@@ -19,12 +19,12 @@ struct ModelConfig {
   int64_t eos_token_id = 0;
   double layer_norm_epsilon = 1e-5;
   std::string activation_function;  // "gelu_new", "gelu" or "relu"
-  double attention_scale = 1.0;     // scores are q.k * attention_scale (1/sqrt(d_head) unless the config says otherwise)
+  double attention_scale = 1.0;  // scores are q.k * attention_scale (1/sqrt(d_head) unless the config says otherwise)
   bool scale_attention_by_inverse_layer = false;
 };
 
-// Reads config.json. MODEL_UNSUPPORTED names the first field whose value cannot be represented; FILE_CORRUPT when it is no JSON or
-// a needed field is missing or out of range.
+// Reads config.json. MODEL_UNSUPPORTED names the first field whose value cannot be represented; FILE_CORRUPT when it is
+// no JSON or a needed field is missing or out of range.
 absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& path);
 
 }  // namespace superpose

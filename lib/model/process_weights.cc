@@ -14,10 +14,12 @@ struct Linear {
   at::Tensor bias;    // [out]
 };
 
-at::Tensor CentredOver(const at::Tensor& tensor, int64_t dimension) { return tensor - tensor.mean({dimension}, /*keepdim=*/true); }
+at::Tensor CentredOver(const at::Tensor& tensor, int64_t dimension) {
+  return tensor - tensor.mean({dimension}, /*keepdim=*/true);
+}
 
-// A linear layer that reads a normalised residual: takes over the layer norm's gain and shift, and, since its input has mean zero over
-// d_model, loses the part of its weights that only the mean could see.
+// A linear layer that reads a normalised residual: takes over the layer norm's gain and shift, and, since its input has
+// mean zero over d_model, loses the part of its weights that only the mean could see.
 Linear FoldNorm(const Linear& linear, const at::Tensor& gain, const at::Tensor& shift) {
   return {CentredOver(linear.weight * gain.unsqueeze(1), 0), linear.bias + at::matmul(shift, linear.weight)};
 }
@@ -40,7 +42,9 @@ class Processor {
  private:
   at::Tensor Raw(const std::string& name) const { return raw_.at(name).to(at::kDouble); }
   Linear RawLinear(const std::string& name) const { return {Raw(name + ".weight"), Raw(name + ".bias")}; }
-  void Keep(const std::string& name, const at::Tensor& tensor) { processed_[name] = tensor.to(at::kFloat).contiguous(); }
+  void Keep(const std::string& name, const at::Tensor& tensor) {
+    processed_[name] = tensor.to(at::kFloat).contiguous();
+  }
 
   void ProcessLayer(int64_t layer) {
     std::string h = absl::StrCat("h.", layer, ".");
@@ -66,7 +70,8 @@ class Processor {
 
   void ProcessUnembedding() {
     at::Tensor unembedding = Raw(raw_.count("lm_head.weight") > 0 ? "lm_head.weight" : "wte.weight").t();
-    Linear folded = FoldNorm({unembedding, at::zeros({config_.vocab_size}, at::kDouble)}, Raw("ln_f.weight"), Raw("ln_f.bias"));
+    Linear folded =
+        FoldNorm({unembedding, at::zeros({config_.vocab_size}, at::kDouble)}, Raw("ln_f.weight"), Raw("ln_f.bias"));
     Keep("W_U", CentredOver(folded.weight, 1));
     Keep("b_U", CentredOver(folded.bias, 0));
   }

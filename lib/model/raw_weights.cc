@@ -27,7 +27,8 @@ absl::StatusOr<std::set<std::string>> ShardsOf(const std::string& index_path) {
   std::set<std::string> shards;
   for (const auto& shard : json["weight_map"]) {
     std::string name = shard.is_string() ? shard.get<std::string>() : "";
-    if (name.empty() || fs::path(name).filename() != name) return InvalidArgument(reason::kFileCorrupt, index_path, " names a shard that is no file name");
+    if (name.empty() || fs::path(name).filename() != name)
+      return InvalidArgument(reason::kFileCorrupt, index_path, " names a shard that is no file name");
     shards.insert(name);
   }
   return shards;
@@ -53,8 +54,10 @@ using Shape = std::vector<int64_t>;
 
 std::vector<std::pair<std::string, Shape>> ExpectedShapes(const ModelConfig& config) {
   int64_t d = config.d_model;
-  std::vector<std::pair<std::string, Shape>> shapes = {
-      {"wte.weight", {config.vocab_size, d}}, {"wpe.weight", {config.n_positions, d}}, {"ln_f.weight", {d}}, {"ln_f.bias", {d}}};
+  std::vector<std::pair<std::string, Shape>> shapes = {{"wte.weight", {config.vocab_size, d}},
+                                                       {"wpe.weight", {config.n_positions, d}},
+                                                       {"ln_f.weight", {d}},
+                                                       {"ln_f.bias", {d}}};
   for (int64_t layer = 0; layer < config.n_layers; ++layer) {
     std::string h = absl::StrCat("h.", layer, ".");
     for (const char* norm : {"ln_1", "ln_2"}) {
@@ -75,11 +78,13 @@ std::vector<std::pair<std::string, Shape>> ExpectedShapes(const ModelConfig& con
 
 absl::Status CheckTensor(const std::string& name, const at::Tensor& tensor, const Shape& shape) {
   if (tensor.sizes() != at::IntArrayRef(shape)) {
-    return InvalidArgument(reason::kTensorShapeMismatch, name, " has shape [", absl::StrJoin(tensor.sizes(), ", "), "]; config.json asks for [",
-                           absl::StrJoin(shape, ", "), "]");
+    return InvalidArgument(reason::kTensorShapeMismatch, name, " has shape [", absl::StrJoin(tensor.sizes(), ", "),
+                           "]; config.json asks for [", absl::StrJoin(shape, ", "), "]");
   }
-  if (!at::isFloatingType(tensor.scalar_type())) return InvalidArgument(reason::kFileUnsupported, name, " does not hold floating-point numbers");
-  if (!at::isfinite(tensor.to(at::kFloat)).all().item<bool>()) return InvalidArgument(reason::kTensorNotFinite, name, " holds NaN or infinity");
+  if (!at::isFloatingType(tensor.scalar_type()))
+    return InvalidArgument(reason::kFileUnsupported, name, " does not hold floating-point numbers");
+  if (!at::isfinite(tensor.to(at::kFloat)).all().item<bool>())
+    return InvalidArgument(reason::kTensorNotFinite, name, " holds NaN or infinity");
   return absl::OkStatus();
 }
 

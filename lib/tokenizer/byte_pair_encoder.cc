@@ -10,7 +10,8 @@
 namespace superpose {
 namespace {
 
-// Bytes that are printable in Latin-1 stand for themselves, the others for U+0100 and up in order (openai/gpt-2, encoder.py).
+// Bytes that are printable in Latin-1 stand for themselves, the others for U+0100 and up in order (openai/gpt-2,
+// encoder.py).
 const std::array<uint32_t, 256>& CodePointOfByte() {
   static const std::array<uint32_t, 256> table = [] {
     std::array<uint32_t, 256> codes;
@@ -33,7 +34,9 @@ const absl::flat_hash_map<uint32_t, uint8_t>& ByteOfCodePoint() {
   return table;
 }
 
-uint64_t PairKey(int32_t left, int32_t right) { return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right); }
+uint64_t PairKey(int32_t left, int32_t right) {
+  return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+}
 
 // A word being merged: a linked list of tokens.
 struct Piece {
@@ -64,18 +67,21 @@ bool BytesOfSpelling(absl::string_view spelling, std::string* bytes) {
   return true;
 }
 
-absl::StatusOr<BytePairEncoder> BytePairEncoder::Create(const Vocabulary& vocabulary,
-                                                        const std::vector<std::pair<std::string, std::string>>& merges) {
+absl::StatusOr<BytePairEncoder> BytePairEncoder::Create(
+    const Vocabulary& vocabulary, const std::vector<std::pair<std::string, std::string>>& merges) {
   BytePairEncoder encoder;
   for (int byte = 0; byte < 256; ++byte) {
     auto found = vocabulary.find(SpellByte(static_cast<uint8_t>(byte)));
-    if (found == vocabulary.end()) return FailedPrecondition(reason::kTokenizerUnsupported, "the vocabulary lacks byte ", byte, ": it is not byte-level");
+    if (found == vocabulary.end())
+      return FailedPrecondition(reason::kTokenizerUnsupported, "the vocabulary lacks byte ", byte,
+                                ": it is not byte-level");
     encoder.byte_ids_.push_back(found->second);
   }
   for (const auto& [left, right] : merges) {
     auto left_id = vocabulary.find(left), right_id = vocabulary.find(right), merged = vocabulary.find(left + right);
     if (left_id == vocabulary.end() || right_id == vocabulary.end() || merged == vocabulary.end()) {
-      return InvalidArgument(reason::kFileCorrupt, "the merge of \"", left, "\" and \"", right, "\" is not of tokens in the vocabulary");
+      return InvalidArgument(reason::kFileCorrupt, "the merge of \"", left, "\" and \"", right,
+                             "\" is not of tokens in the vocabulary");
     }
     int32_t rank = static_cast<int32_t>(encoder.merges_.size());
     encoder.merges_.try_emplace(PairKey(left_id->second, right_id->second), Merge{rank, merged->second});
@@ -91,7 +97,8 @@ const BytePairEncoder::Merge* BytePairEncoder::Find(int32_t left, int32_t right)
 void BytePairEncoder::Encode(absl::string_view word, std::vector<int32_t>* ids) const {
   std::vector<Piece> pieces;
   int count = static_cast<int>(word.size());
-  for (int i = 0; i < count; ++i) pieces.push_back({byte_ids_[static_cast<uint8_t>(word[i])], i - 1, i + 1 < count ? i + 1 : -1});
+  for (int i = 0; i < count; ++i)
+    pieces.push_back({byte_ids_[static_cast<uint8_t>(word[i])], i - 1, i + 1 < count ? i + 1 : -1});
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
   auto consider = [&](int left) {
     if (left < 0 || pieces[left].next < 0) return;

@@ -22,7 +22,8 @@ using Vocabulary = absl::flat_hash_map<std::string, int32_t>;  // spelled token 
 class BytePairEncoder {
  public:
   // TOKENIZER_UNSUPPORTED when the vocabulary lacks a byte; FILE_CORRUPT when a merge is not of tokens in it.
-  static absl::StatusOr<BytePairEncoder> Create(const Vocabulary& vocabulary, const std::vector<std::pair<std::string, std::string>>& merges);
+  static absl::StatusOr<BytePairEncoder> Create(const Vocabulary& vocabulary,
+                                                const std::vector<std::pair<std::string, std::string>>& merges);
 
   // Appends the word's ids; O(n log n) in its length.
   void Encode(absl::string_view word, std::vector<int32_t>* ids) const;

@@ -14,7 +14,7 @@ namespace superpose {
 
 struct Tokenizer::Impl {
   BytePairEncoder encoder;
-  std::vector<AddedToken> added;        // longest first
+  std::vector<AddedToken> added;         // longest first
   std::vector<std::string> token_bytes;  // by id; what each token stands for
 };
 
@@ -65,7 +65,8 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Load(const std::stri
   SUPERPOSE_ASSIGN_OR_RETURN(TokenizerFiles files, ReadTokenizerFiles(folder));
   auto encoder = BytePairEncoder::Create(files.vocabulary, files.merges);
   if (!encoder.ok()) return WithContext(encoder.status(), folder);
-  std::stable_sort(files.added.begin(), files.added.end(), [](const AddedToken& a, const AddedToken& b) { return a.text.size() > b.text.size(); });
+  std::stable_sort(files.added.begin(), files.added.end(),
+                   [](const AddedToken& a, const AddedToken& b) { return a.text.size() > b.text.size(); });
   std::vector<std::string> bytes = BytesOfTokens(files);
   std::shared_ptr<Tokenizer> tokenizer(new Tokenizer());
   tokenizer->impl_ = std::make_shared<Impl>(Impl{*std::move(encoder), std::move(files.added), std::move(bytes)});

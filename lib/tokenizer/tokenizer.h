@@ -15,15 +15,15 @@ namespace superpose {
 // Immutable after loading; all methods may be called from many threads.
 class Tokenizer {
  public:
-  // Reads `folder`/tokenizer.json, or vocab.json + merges.txt when there is none. TOKENIZER_MISSING when neither is there;
-  // TOKENIZER_UNSUPPORTED names what tokenizer.json asks for that this tokenizer does not do (another model, normalizer or
-  // pre-tokenizer); FILE_CORRUPT.
+  // Reads `folder`/tokenizer.json, or vocab.json + merges.txt when there is none. TOKENIZER_MISSING when neither is
+  // there; TOKENIZER_UNSUPPORTED names what tokenizer.json asks for that this tokenizer does not do (another model,
+  // normalizer or pre-tokenizer); FILE_CORRUPT.
   static absl::StatusOr<std::shared_ptr<const Tokenizer>> Load(const std::string& folder);
 
   int64_t vocab_size() const;
 
-  // Text to ids, nothing added. With parse_special the text of a special token (<|endoftext|>) is that token; without, it is plain
-  // text. INVALID_UTF8 says at which byte.
+  // Text to ids, nothing added. With parse_special the text of a special token (<|endoftext|>) is that token; without,
+  // it is plain text. INVALID_UTF8 says at which byte.
   absl::StatusOr<std::vector<int32_t>> Encode(absl::string_view text, bool parse_special) const;
 
   // Ids to text; byte sequences that are no UTF-8 become U+FFFD as in Python's errors="replace". TOKEN_OUT_OF_RANGE.

@@ -49,7 +49,8 @@ absl::StatusOr<Vocabulary> ParseVocabulary(const Json& json) {
   if (!json.is_object()) return InvalidArgument(reason::kFileCorrupt, "the vocabulary is no object of tokens and ids");
   Vocabulary vocabulary;
   for (const auto& [token, id] : json.items()) {
-    if (!id.is_number_unsigned() || id.get<uint64_t>() > kLargestId) return InvalidArgument(reason::kFileCorrupt, "token \"", token, "\" has no valid id");
+    if (!id.is_number_unsigned() || id.get<uint64_t>() > kLargestId)
+      return InvalidArgument(reason::kFileCorrupt, "token \"", token, "\" has no valid id");
     vocabulary[token] = id.get<int32_t>();
   }
   return vocabulary;
@@ -59,14 +60,18 @@ absl::StatusOr<std::pair<std::string, std::string>> ParseMerge(const Json& merge
   if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string()) {
     return std::pair(merge[0].get<std::string>(), merge[1].get<std::string>());
   }
-  std::vector<std::string> parts = merge.is_string() ? absl::StrSplit(merge.get<std::string>(), ' ') : std::vector<std::string>();
-  if (parts.size() != 2) return InvalidArgument(reason::kFileCorrupt, "a merge is not of two tokens: ", merge.dump(-1, ' ', true, Json::error_handler_t::replace));
+  std::vector<std::string> parts =
+      merge.is_string() ? absl::StrSplit(merge.get<std::string>(), ' ') : std::vector<std::string>();
+  if (parts.size() != 2)
+    return InvalidArgument(reason::kFileCorrupt,
+                           "a merge is not of two tokens: ", merge.dump(-1, ' ', true, Json::error_handler_t::replace));
   return std::pair(parts[0], parts[1]);
 }
 
 absl::Status CheckModel(const Json& model) {
   if (!model.is_object() || model.value("type", "BPE") != "BPE") return Unsupported("only the model BPE is supported");
-  for (const char* field : {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges"}) {
+  for (const char* field :
+       {"dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback", "ignore_merges"}) {
     if (!IsUnset(model, field)) return Unsupported("model.", field, " is not supported");
   }
   return absl::OkStatus();
@@ -78,24 +83,28 @@ absl::Status CheckPreTokenizer(const Json& pre) {
   std::string type = pre.value("type", "");
   if (type == "ByteLevel") {
     if (pre.value("add_prefix_space", false)) return Unsupported("pre_tokenizer.add_prefix_space is not supported");
-    return pre.value("use_regex", true) ? absl::OkStatus() : Unsupported("pre_tokenizer ByteLevel without its pattern is not supported");
+    return pre.value("use_regex", true) ? absl::OkStatus()
+                                        : Unsupported("pre_tokenizer ByteLevel without its pattern is not supported");
   }
-  bool split_then_bytes = type == "Sequence" && pre.contains("pretokenizers") && pre["pretokenizers"].is_array() && pre["pretokenizers"].size() == 2;
+  bool split_then_bytes = type == "Sequence" && pre.contains("pretokenizers") && pre["pretokenizers"].is_array() &&
+                          pre["pretokenizers"].size() == 2;
   if (split_then_bytes) {
     const Json& split = pre["pretokenizers"][0];
     const Json& bytes = pre["pretokenizers"][1];
-    bool gpt2 = split.is_object() && bytes.is_object() && split.value("type", "") == "Split" && split.contains("pattern") &&
-                split["pattern"].is_object() && split["pattern"].value("Regex", "") == kGpt2Pattern && split.value("behavior", "") == "Isolated" &&
-                !split.value("invert", false) && bytes.value("type", "") == "ByteLevel" && !bytes.value("use_regex", true) &&
-                !bytes.value("add_prefix_space", false);
+    bool gpt2 = split.is_object() && bytes.is_object() && split.value("type", "") == "Split" &&
+                split.contains("pattern") && split["pattern"].is_object() &&
+                split["pattern"].value("Regex", "") == kGpt2Pattern && split.value("behavior", "") == "Isolated" &&
+                !split.value("invert", false) && bytes.value("type", "") == "ByteLevel" &&
+                !bytes.value("use_regex", true) && !bytes.value("add_prefix_space", false);
     if (gpt2) return absl::OkStatus();
   }
   return Unsupported("pre_tokenizer ", type, ": only GPT-2's splitting (ByteLevel) is supported");
 }
 
 absl::StatusOr<AddedToken> ParseAddedToken(const Json& json) {
-  bool complete = json.is_object() && json.contains("id") && json["id"].is_number_unsigned() && json["id"].get<uint64_t>() <= kLargestId &&
-                  json.contains("content") && json["content"].is_string() && !json["content"].get<std::string>().empty();
+  bool complete = json.is_object() && json.contains("id") && json["id"].is_number_unsigned() &&
+                  json["id"].get<uint64_t>() <= kLargestId && json.contains("content") && json["content"].is_string() &&
+                  !json["content"].get<std::string>().empty();
   if (!complete) return InvalidArgument(reason::kFileCorrupt, "an added token lacks id or content");
   AddedToken token{json["content"].get<std::string>(), json["id"].get<int32_t>(), !IsUnset(json, "special")};
   for (const char* field : {"single_word", "lstrip", "rstrip"}) {
@@ -145,7 +154,8 @@ absl::StatusOr<TokenizerFiles> ReadVocabAndMerges(const std::string& vocab_path,
     line = absl::StripSuffix(line, "\r");
     if (line.empty() || absl::StartsWith(line, "#version")) continue;
     std::vector<std::string> parts = absl::StrSplit(line, ' ');
-    if (parts.size() != 2) return InvalidArgument(reason::kFileCorrupt, merges_path, ": a line is not of two tokens: ", line);
+    if (parts.size() != 2)
+      return InvalidArgument(reason::kFileCorrupt, merges_path, ": a line is not of two tokens: ", line);
     files.merges.emplace_back(parts[0], parts[1]);
   }
   auto end_of_text = files.vocabulary.find(kEndOfText);

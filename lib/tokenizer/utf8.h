@@ -9,7 +9,7 @@ namespace superpose {
 
 struct Utf8Step {
   uint32_t code_point;  // meaningful when valid
-  int length;           // bytes; of an invalid stretch, its maximal subpart (Unicode 15, section 3.9, U+FFFD substitution)
+  int length;  // bytes; of an invalid stretch, its maximal subpart (Unicode 15, section 3.9, U+FFFD substitution)
   bool valid;
 };
 

@@ -14,7 +14,8 @@ constexpr int64_t kTileRows = 256;
 
 }  // namespace
 
-ActivationEncoder::ActivationEncoder(const Transcoder& transcoder, const at::Tensor& x_hat) : transcoder_(transcoder), x_hat_(x_hat) {
+ActivationEncoder::ActivationEncoder(const Transcoder& transcoder, const at::Tensor& x_hat)
+    : transcoder_(transcoder), x_hat_(x_hat) {
   int64_t tile = std::min(kTileRows, x_hat.size(0));
   pre_activations_ = at::empty({tile, transcoder.d_sae()}, x_hat.options());
 }
@@ -31,7 +32,8 @@ void ActivationEncoder::EncodeNextTile() {
 SparseActivations ActivationEncoder::Take() {
   if (!tiles_.empty()) return ConcatenateRows(tiles_);
   at::TensorOptions options = x_hat_.options();
-  return {at::zeros({1}, options.dtype(at::kLong)), at::empty({0}, options.dtype(at::kInt)), at::empty({0}, options), transcoder_.d_sae()};
+  return {at::zeros({1}, options.dtype(at::kLong)), at::empty({0}, options.dtype(at::kInt)), at::empty({0}, options),
+          transcoder_.d_sae()};
 }
 
 }  // namespace superpose

@@ -10,7 +10,8 @@
 
 namespace superpose {
 
-// Encodes rows tile by tile, so that a caller can give way in between. Nothing dense outlives a tile. May throw what LibTorch throws.
+// Encodes rows tile by tile, so that a caller can give way in between. Nothing dense outlives a tile. May throw what
+// LibTorch throws.
 class ActivationEncoder {
  public:
   // x_hat: float32 [rows, d_model] on the transcoder's device. Both must outlive the encoder.

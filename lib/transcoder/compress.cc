@@ -59,7 +59,8 @@ SparseActivations CompressOnCpu(const at::Tensor& dense) {
   int32_t* ids = feature_ids.data_ptr<int32_t>();
   float* kept = values.data_ptr<float>();
   at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) CopyPositive(data + row * width, width, ids + splits[row], kept + splits[row]);
+    for (int64_t row = begin; row < end; ++row)
+      CopyPositive(data + row * width, width, ids + splits[row], kept + splits[row]);
   });
   return {row_splits, feature_ids, values, width};
 }

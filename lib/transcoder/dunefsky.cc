@@ -21,18 +21,21 @@ absl::Status CheckTensor(const TensorMap& tensors, const std::string& name, cons
   if (found == tensors.end()) return NotFound(reason::kTensorMissing, "the state_dict has no ", name);
   const at::Tensor& tensor = found->second;
   if (tensor.sizes() != at::IntArrayRef(shape)) {
-    return InvalidArgument(reason::kTensorShapeMismatch, name, " has shape [", absl::StrJoin(tensor.sizes(), ", "), "], not [",
-                           absl::StrJoin(shape, ", "), "]");
+    return InvalidArgument(reason::kTensorShapeMismatch, name, " has shape [", absl::StrJoin(tensor.sizes(), ", "),
+                           "], not [", absl::StrJoin(shape, ", "), "]");
   }
-  if (!at::isFloatingType(tensor.scalar_type())) return InvalidArgument(reason::kFileUnsupported, name, " does not hold floating-point numbers");
-  if (!at::isfinite(tensor.to(at::kFloat)).all().item<bool>()) return InvalidArgument(reason::kTensorNotFinite, name, " holds NaN or infinity");
+  if (!at::isFloatingType(tensor.scalar_type()))
+    return InvalidArgument(reason::kFileUnsupported, name, " does not hold floating-point numbers");
+  if (!at::isfinite(tensor.to(at::kFloat)).all().item<bool>())
+    return InvalidArgument(reason::kTensorNotFinite, name, " holds NaN or infinity");
   return absl::OkStatus();
 }
 
 absl::Status CheckConfig(const PickleRecord* config, const TensorMap& tensors) {
   const bool* is_transcoder = FieldAs<bool>(config, "is_transcoder");
   if ((is_transcoder != nullptr && !*is_transcoder) || tensors.count("b_dec_out") == 0) {
-    return FailedPrecondition(reason::kTranscoderUnsupported, "it is a sparse autoencoder (no b_dec_out, or is_transcoder false), not a transcoder");
+    return FailedPrecondition(reason::kTranscoderUnsupported,
+                              "it is a sparse autoencoder (no b_dec_out, or is_transcoder false), not a transcoder");
   }
   const bool* sparse_connection = FieldAs<bool>(config, "is_sparse_connection");
   if (sparse_connection != nullptr && *sparse_connection) {
@@ -56,7 +59,8 @@ absl::Status CheckTensors(const TensorMap& tensors) {
 absl::StatusOr<at::Tensor> ReadLogSparsity(const std::string& path, int64_t d_sae) {
   SUPERPOSE_ASSIGN_OR_RETURN(PickleDocument document, ReadPytorchFile(path));
   const auto* tensor = std::get_if<at::Tensor>(&document.root());
-  if (tensor == nullptr) return InvalidArgument(reason::kFileUnsupported, path, " holds no tensor of log10 feature frequencies");
+  if (tensor == nullptr)
+    return InvalidArgument(reason::kFileUnsupported, path, " holds no tensor of log10 feature frequencies");
   absl::Status checked = CheckTensor({{"log_sparsity", *tensor}}, "log_sparsity", {d_sae});
   if (!checked.ok()) return WithContext(checked, path);
   return *tensor;
@@ -67,7 +71,9 @@ absl::StatusOr<DunefskyFile> ReadWeights(const std::string& path) {
   const auto* root = std::get_if<const PickleDict*>(&document.root());
   const PickleValue* state = root == nullptr ? nullptr : (*root)->Find("state_dict");
   const PickleValue* cfg = root == nullptr ? nullptr : (*root)->Find("cfg");
-  if (state == nullptr) return InvalidArgument(reason::kFileUnsupported, "it is no {\"cfg\": .., \"state_dict\": ..} as transcoder_circuits saves it");
+  if (state == nullptr)
+    return InvalidArgument(reason::kFileUnsupported,
+                           "it is no {\"cfg\": .., \"state_dict\": ..} as transcoder_circuits saves it");
   DunefskyFile file;
   SUPERPOSE_ASSIGN_OR_RETURN(TensorMap all, TensorsOf(*state));
   const auto* record = cfg == nullptr ? nullptr : std::get_if<const PickleRecord*>(cfg);
@@ -85,7 +91,8 @@ absl::StatusOr<DunefskyFile> ReadDunefsky(const TranscoderFiles& files) {
   auto file = ReadWeights(files.path);
   if (!file.ok()) return WithContext(file.status(), files.path);
   if (!files.log_sparsity_path.empty()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(file->tensors["log_sparsity"], ReadLogSparsity(files.log_sparsity_path, file->tensors.at("b_enc").numel()));
+    SUPERPOSE_ASSIGN_OR_RETURN(file->tensors["log_sparsity"],
+                               ReadLogSparsity(files.log_sparsity_path, file->tensors.at("b_enc").numel()));
   }
   return file;
 }

@@ -10,7 +10,7 @@ namespace superpose {
 
 // What a file of Dunefsky's transcoder_circuits holds: {"cfg": pickled config object, "state_dict": ..}.
 struct DunefskyFile {
-  TensorMap tensors;  // W_enc, b_enc, W_dec, b_dec, b_dec_out, and log_sparsity where its file is given
+  TensorMap tensors;   // W_enc, b_enc, W_dec, b_dec, b_dec_out, and log_sparsity where its file is given
   int64_t layer = -1;  // cfg.hook_point_layer
 };
 

@@ -45,7 +45,8 @@ std::pair<size_t, int64_t> NextBatch(const std::vector<TokenSequence>& sequences
   return {end, longest};
 }
 
-absl::StatusOr<std::vector<SparseActivations>> EncodeBatch(const Model& model, const std::vector<LayerTranscoder>& layers,
+absl::StatusOr<std::vector<SparseActivations>> EncodeBatch(const Model& model,
+                                                           const std::vector<LayerTranscoder>& layers,
                                                            const PaddedBatch& batch) {
   int64_t last_layer = 0;
   for (const LayerTranscoder& layer : layers) last_layer = std::max(last_layer, layer.layer);
@@ -73,8 +74,8 @@ absl::Status CheckSequences(const Model& model, const std::vector<TokenSequence>
     const TokenSequence& sequence = sequences[index];
     if (sequence.empty()) return InvalidArgument(reason::kEmptyInput, "sequence ", index, " has no tokens");
     if (static_cast<int64_t>(sequence.size()) > model.config().n_positions) {
-      return InvalidArgument(reason::kContextExceeded, "sequence ", index, " has ", sequence.size(), " tokens; the model's context is ",
-                             model.config().n_positions);
+      return InvalidArgument(reason::kContextExceeded, "sequence ", index, " has ", sequence.size(),
+                             " tokens; the model's context is ", model.config().n_positions);
     }
     for (size_t position = 0; position < sequence.size(); ++position) {
       int32_t id = sequence[position];
@@ -86,7 +87,8 @@ absl::Status CheckSequences(const Model& model, const std::vector<TokenSequence>
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<SparseActivations>> ComputeFeatureActivations(const Model& model, const std::vector<LayerTranscoder>& layers,
+absl::StatusOr<std::vector<SparseActivations>> ComputeFeatureActivations(const Model& model,
+                                                                         const std::vector<LayerTranscoder>& layers,
                                                                          const std::vector<TokenSequence>& sequences) {
   if (layers.empty()) return InvalidArgument(reason::kEmptyInput, "no transcoder: give at least one");
   for (const LayerTranscoder& layer : layers) SUPERPOSE_RETURN_IF_ERROR(model.CheckLayer(layer.layer));

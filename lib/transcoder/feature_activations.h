@@ -1,4 +1,5 @@
-// Feature activations of token sequences under a model and its transcoders: one forward pass up to the last layer asked for.
+// Feature activations of token sequences under a model and its transcoders: one forward pass up to the last layer asked
+// for.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +18,15 @@ struct LayerTranscoder {
 
 using TokenSequence = std::vector<int32_t>;
 
-// INVALID_ARGUMENT (EMPTY_INPUT, CONTEXT_EXCEEDED, TOKEN_OUT_OF_RANGE) names the first sequence that the model cannot take.
+// INVALID_ARGUMENT (EMPTY_INPUT, CONTEXT_EXCEEDED, TOKEN_OUT_OF_RANGE) names the first sequence that the model cannot
+// take.
 absl::Status CheckSequences(const Model& model, const std::vector<TokenSequence>& sequences);
 
-// For each of `layers`, in their order, the activations of all positions of all sequences, one after the other. Sequences of different
-// lengths run together, padded on the right, which causal attention makes invisible to the positions before.
-absl::StatusOr<std::vector<SparseActivations>> ComputeFeatureActivations(const Model& model, const std::vector<LayerTranscoder>& layers,
+// For each of `layers`, in their order, the activations of all positions of all sequences, one after the other.
+// Sequences of different lengths run together, padded on the right, which causal attention makes invisible to the
+// positions before.
+absl::StatusOr<std::vector<SparseActivations>> ComputeFeatureActivations(const Model& model,
+                                                                         const std::vector<LayerTranscoder>& layers,
                                                                          const std::vector<TokenSequence>& sequences);
 
 }  // namespace superpose

@@ -1,15 +1,17 @@
-#include "lib/transcoder/transcoder.h"
-
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <numeric>
 #include <optional>
 
+#include "lib/transcoder/transcoder.h"
+
 namespace superpose {
 namespace {
 
-at::Tensor RowCounts(const SparseActivations& z) { return z.row_splits.slice(0, 1) - z.row_splits.slice(0, 0, z.rows()); }
+at::Tensor RowCounts(const SparseActivations& z) {
+  return z.row_splits.slice(0, 1) - z.row_splits.slice(0, 0, z.rows());
+}
 
 // The row of every entry, int64 [entries].
 at::Tensor RowOfEntry(const SparseActivations& z) {
@@ -34,7 +36,8 @@ SparseActivations KeepFeatures(const SparseActivations& activations, const at::T
 }
 
 SparseActivations KeepTopK(const SparseActivations& activations, int64_t k) {
-  SparseActivations z{activations.row_splits.cpu(), activations.feature_ids.cpu(), activations.values.cpu(), activations.d_sae};
+  SparseActivations z{activations.row_splits.cpu(), activations.feature_ids.cpu(), activations.values.cpu(),
+                      activations.d_sae};
   at::Tensor keep = at::zeros({z.entries()}, at::kBool);
   const int64_t* splits = z.row_splits.const_data_ptr<int64_t>();
   const float* values = z.values.const_data_ptr<float>();

@@ -6,8 +6,9 @@
 
 namespace superpose {
 
-// Feature activations z of `rows` tokens over d_sae features as compressed sparse rows: the one form in which activations
-// travel. Token r has the entries row_splits[r] .. row_splits[r + 1]. All tensors are contiguous and on one device.
+// Feature activations z of `rows` tokens over d_sae features as compressed sparse rows: the one form in which
+// activations travel. Token r has the entries row_splits[r] .. row_splits[r + 1]. All tensors are contiguous and on one
+// device.
 struct SparseActivations {
   at::Tensor row_splits;   // int64 [rows + 1], starts with 0, never decreases
   at::Tensor feature_ids;  // int32 [entries], ascending within a row

@@ -29,14 +29,17 @@ int64_t Transcoder::d_sae() const { return tensor("W_enc").size(1); }
 
 absl::StatusOr<at::Tensor> Transcoder::LiveFeatures(double threshold) const {
   if (!has_log_sparsity()) {
-    return FailedPrecondition(reason::kTensorMissing, "this transcoder came without feature frequencies: set log_sparsity_path");
+    return FailedPrecondition(reason::kTensorMissing,
+                              "this transcoder came without feature frequencies: set log_sparsity_path");
   }
-  return CatchTorch([&]() -> absl::StatusOr<at::Tensor> { return tensor("log_sparsity").gt(threshold).nonzero().squeeze(1); });
+  return CatchTorch(
+      [&]() -> absl::StatusOr<at::Tensor> { return tensor("log_sparsity").gt(threshold).nonzero().squeeze(1); });
 }
 
 absl::StatusOr<SparseActivations> Transcoder::Encode(const at::Tensor& x_hat) const {
   if (x_hat.dim() != 2 || x_hat.size(1) != d_model()) {
-    return InvalidArgument(reason::kTranscoderMismatch, "the transcoder reads [rows, ", d_model(), "], not [", absl::StrJoin(x_hat.sizes(), ", "), "]");
+    return InvalidArgument(reason::kTranscoderMismatch, "the transcoder reads [rows, ", d_model(), "], not [",
+                           absl::StrJoin(x_hat.sizes(), ", "), "]");
   }
   return CatchTorch([&]() -> absl::StatusOr<SparseActivations> {
     ActivationEncoder encoder(*this, x_hat);
@@ -47,9 +50,12 @@ absl::StatusOr<SparseActivations> Transcoder::Encode(const at::Tensor& x_hat) co
 
 absl::StatusOr<at::Tensor> Transcoder::Decode(const SparseActivations& activations) const {
   if (activations.d_sae != d_sae()) {
-    return InvalidArgument(reason::kTranscoderMismatch, "the activations are of ", activations.d_sae, " features, the transcoder has ", d_sae());
+    return InvalidArgument(reason::kTranscoderMismatch, "the activations are of ", activations.d_sae,
+                           " features, the transcoder has ", d_sae());
   }
-  return CatchTorch([&]() -> absl::StatusOr<at::Tensor> { return SparseTimesDense(activations, tensor("W_dec"), tensor("b_dec_out")); });
+  return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
+    return SparseTimesDense(activations, tensor("W_dec"), tensor("b_dec_out"));
+  });
 }
 
 }  // namespace superpose

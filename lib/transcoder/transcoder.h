@@ -1,5 +1,5 @@
-// A transcoder: z = relu((x - b_dec) W_enc + b_enc), y = z W_dec + b_dec_out, where x is the layer-normalised input of one layer's
-// MLP before gain and bias and y stands for the MLP's output centred over d_model (lib/model/model.h).
+// A transcoder: z = relu((x - b_dec) W_enc + b_enc), y = z W_dec + b_dec_out, where x is the layer-normalised input of
+// one layer's MLP before gain and bias and y stands for the MLP's output centred over d_model (lib/model/model.h).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -30,17 +30,18 @@ class Transcoder {
   // What the file calls the layer it was trained on, or -1.
   int64_t declared_layer() const { return declared_layer_; }
   const std::string& content_hash() const { return content_hash_; }
-  // float32 on the device: W_enc [d_model, d_sae], b_enc [d_sae], W_dec [d_sae, d_model], b_dec [d_model], b_dec_out [d_model]
-  // and, when there is one, log_sparsity [d_sae].
+  // float32 on the device: W_enc [d_model, d_sae], b_enc [d_sae], W_dec [d_sae, d_model], b_dec [d_model], b_dec_out
+  // [d_model] and, when there is one, log_sparsity [d_sae].
   const TensorMap& tensors() const { return tensors_; }
   const at::Tensor& tensor(const std::string& name) const { return tensors_.at(name); }
   bool has_log_sparsity() const { return tensors_.count("log_sparsity") > 0; }
 
-  // Ids of the features whose log10 frequency is above `threshold`, ascending, int64. FAILED_PRECONDITION without frequencies.
+  // Ids of the features whose log10 frequency is above `threshold`, ascending, int64. FAILED_PRECONDITION without
+  // frequencies.
   absl::StatusOr<at::Tensor> LiveFeatures(double threshold = -4.0) const;
 
-  // x_hat float32 [rows, d_model] on the transcoder's device -> activations. Works through tiles of rows; nothing dense outlives
-  // a tile.
+  // x_hat float32 [rows, d_model] on the transcoder's device -> activations. Works through tiles of rows; nothing dense
+  // outlives a tile.
   absl::StatusOr<SparseActivations> Encode(const at::Tensor& x_hat) const;
   // z W_dec + b_dec_out, [rows, d_model]: reads only the decoder rows of active features.
   absl::StatusOr<at::Tensor> Decode(const SparseActivations& activations) const;

@@ -104,7 +104,20 @@ def make_inputs(folder: Path, quick: bool) -> None:
     if (folder / "bench.json").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    small = ["--d-model", "256", "--layers", "4", "--heads", "4", "--vocab", "8192", "--features", "8192", "--layer", "2"]
+    small = [
+        "--d-model",
+        "256",
+        "--layers",
+        "4",
+        "--heads",
+        "4",
+        "--vocab",
+        "8192",
+        "--features",
+        "8192",
+        "--layer",
+        "2",
+    ]
     subprocess.run([sys.executable, str(HERE / "make_inputs.py"), str(folder), *(small if quick else [])], check=True)
 
 
@@ -112,7 +125,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
     parser.add_argument("--only", action="append", choices=ROWS, help="measure this row; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="a small model and few repetitions: shows that the bench runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small model and few repetitions: shows that the bench runs"
+    )
     parser.add_argument("--json", type=Path, help="write the rows here")
     parser.add_argument("--batch", type=int, default=32, help="sequences of 128 tokens a step")
     parser.add_argument("--repetitions", type=int, default=5)

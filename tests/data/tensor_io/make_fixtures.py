@@ -1,6 +1,6 @@
 """Writes the fixtures of tests/lib/tensor_io: files as torch.save, safetensors and NumPy write them, and hostile pickles.
 
-    python make_fixtures.py     (needs torch, safetensors and numpy; writes beside itself)
+python make_fixtures.py     (needs torch, safetensors and numpy; writes beside itself)
 """
 
 import collections
@@ -80,7 +80,13 @@ def write_pytorch() -> None:
     safetensors.torch.save_file(dtype_tensors(), HERE / "dtypes.safetensors", metadata={"written by": "safetensors"})
 
     base = torch.arange(24, dtype=torch.float32).reshape(4, 6)
-    views = {"base": base, "transposed": base.t(), "window": base[1:3, 1:5:2], "row": base[2], "expanded": base[3, :1].expand(5)}
+    views = {
+        "base": base,
+        "transposed": base.t(),
+        "window": base[1:3, 1:5:2],
+        "row": base[2],
+        "expanded": base[3, :1].expand(5),
+    }
     torch.save(views, HERE / "views.pt")
 
     torch.manual_seed(0)
@@ -90,7 +96,13 @@ def write_pytorch() -> None:
     parameters = collections.OrderedDict(module.named_parameters())
     torch.save({"state_dict": state_dict, "parameters": parameters}, HERE / "module.pt")
 
-    nested = {"list": [1, -2, 2**40, True, None, [1.5, "é", b"\x00\xff"]], "tuple": (), "set": {7}, 3: "three", "big": 2**64 - 1}
+    nested = {
+        "list": [1, -2, 2**40, True, None, [1.5, "é", b"\x00\xff"]],
+        "tuple": (),
+        "set": {7},
+        3: "three",
+        "big": 2**64 - 1,
+    }
     config = Config(768, 4e-4, "tiny", torch.float32, torch.device("cpu"), torch.Size([2, 3]), 2**63, nested)
     everything = {"cfg": config, "options": Options(alpha=1), "history": History([1, 2]), "weights": torch.ones(2)}
     for protocol in (2, 4, 5):
@@ -121,7 +133,11 @@ def archive(name: str, data_pkl: bytes, compression=zipfile.ZIP_STORED, **entrie
 
 
 def write_hostile() -> None:
-    calls = [Runs(os.system, "touch superpose_was_here"), Runs(eval, "1 / 0"), Runs(torch.storage._load_from_bytes, b"x")]
+    calls = [
+        Runs(os.system, "touch superpose_was_here"),
+        Runs(eval, "1 / 0"),
+        Runs(torch.storage._load_from_bytes, b"x"),
+    ]
     archive("calls.pt", pickle.dumps({"calls": calls}, protocol=2))
     archive("big_endian.pt", pickle.dumps({}, protocol=2), byteorder=b"big")
     archive("compressed.pt", pickle.dumps({"text": "a" * 100}, protocol=2), compression=zipfile.ZIP_DEFLATED)

@@ -66,7 +66,8 @@ TEST_P(SparseOps, ProductEqualsDenseProduct) {
 
 TEST_P(SparseOps, ProductOfNoEntriesIsTheBias) {
   const at::Tensor bias = at::randn({5});
-  const at::Tensor product = SparseTimesDense(To(NoEntries(4, 9), device()), at::randn({9, 5}).to(device()), bias.to(device()));
+  const at::Tensor product =
+      SparseTimesDense(To(NoEntries(4, 9), device()), at::randn({9, 5}).to(device()), bias.to(device()));
   EXPECT_TRUE(at::equal(product.cpu(), bias.expand({4, 5})));
   EXPECT_EQ(SparseTimesDense(To(NoEntries(0, 9), device()), at::randn({9, 5}).to(device()), {}).size(0), 0);
 }
@@ -120,7 +121,8 @@ std::vector<double> ToVector(const at::Tensor& tensor) {
 }
 at::Tensor ToTensor(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
 
-// Gradients near eps, where a misplaced eps shows; a learning rate and decay that change the numbers well above rounding.
+// Gradients near eps, where a misplaced eps shows; a learning rate and decay that change the numbers well above
+// rounding.
 TEST_P(SparseOps, AdamWEqualsTheDefinitionOver20Steps) {
   const int64_t n = 40'001;
   at::Tensor p = at::randn({n}).to(device()), m = at::zeros_like(p), v = at::zeros_like(p);
@@ -162,7 +164,8 @@ TEST_P(SparseOps, RowsWithoutEntriesDecayAndKeepMoving) {
   m[1].fill_(0.5);
   v[1].fill_(0.25);
   const AdamWSettings settings{.lr = 0.1, .weight_decay = 0.5, .step = 3};
-  SparseGradientAdamW(Transpose(To(NoEntries(4, 3), device())), at::randn({4, 2}).to(device()), 0, 3, p, m, v, settings);
+  SparseGradientAdamW(Transpose(To(NoEntries(4, 3), device())), at::randn({4, 2}).to(device()), 0, 3, p, m, v,
+                      settings);
   EXPECT_NEAR(p[0][0].item<double>(), 0.95, 1e-7);  // decay alone
   AdamWReference reference{{1.0}, {0.5}, {0.25}};
   reference.Step({0.0}, settings);
@@ -194,7 +197,8 @@ TEST(SparseOpsOnCpu, ResultsDoNotDependOnTheNumberOfThreads) {
   const std::vector<at::Tensor> one = run(1);
   for (int count : {2, 3, 7}) {
     const std::vector<at::Tensor> many = run(count);
-    for (size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(at::equal(one[i], many[i])) << count << " threads, tensor " << i;
+    for (size_t i = 0; i < one.size(); ++i)
+      EXPECT_TRUE(at::equal(one[i], many[i])) << count << " threads, tensor " << i;
   }
   at::set_num_threads(threads);
 }

@@ -14,7 +14,8 @@ EvaluationSums WithLosses(const std::array<std::vector<double>, kVariantNames.si
   EvaluationSums sums(at::zeros({2}), 3);
   for (size_t v = 0; v < ce.size(); ++v) {
     const at::Tensor values = at::tensor(ce[v], at::kDouble).unsqueeze(1);
-    sums.AddLosses(static_cast<EvaluationVariant>(v), values, at::zeros_like(values), at::zeros({values.size(0)}, at::kBool));
+    sums.AddLosses(static_cast<EvaluationVariant>(v), values, at::zeros_like(values),
+                   at::zeros({values.size(0)}, at::kBool));
   }
   return sums;
 }

@@ -53,8 +53,8 @@ struct GoldenEvaluation {
 };
 
 TEST_F(EvaluatorTest, EqualsTheReference) {
-  for (const GoldenEvaluation& golden : {GoldenEvaluation{MidForm::kDMlp, "tiny_mid_d_mlp_f32.safetensors", 6.8001831983292655,
-                                                          1.1821981560613477, 2.0351849788815524},
+  for (const GoldenEvaluation& golden : {GoldenEvaluation{MidForm::kDMlp, "tiny_mid_d_mlp_f32.safetensors",
+                                                          6.8001831983292655, 1.1821981560613477, 2.0351849788815524},
                                          GoldenEvaluation{MidForm::kDModel, "tiny_mid_d_model_f32.safetensors",
                                                           6.806880058924324, 1.1491775911703719, 2.0533757027944084}}) {
     midcoder_ = TrainedMidcoder(golden.form, golden.file);
@@ -93,8 +93,8 @@ TEST_F(EvaluatorTest, RoundsUpToWholeBatchesAndStopsAtTheEnd) {
 // Everything again, dense and in one go, from the model's own forward pass.
 class Brute {
  public:
-  Brute(const Model& model, const Transcoder& transcoder, const Midcoder& midcoder, const at::Tensor& tokens, int64_t window,
-        bool keep_bos)
+  Brute(const Model& model, const Transcoder& transcoder, const Midcoder& midcoder, const at::Tensor& tokens,
+        int64_t window, bool keep_bos)
       : model_(model), tokens_(tokens), bos_(tokens.select(1, 0).eq(255)), layer_(midcoder.layer()) {
     mlp_ = *model.RunToMlp(tokens, layer_);
     const SparseActivations z = *transcoder.Encode(mlp_.x_hat.flatten(0, 1));

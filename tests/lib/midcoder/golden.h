@@ -32,7 +32,8 @@ inline std::shared_ptr<const Model> GoldenModel() {
 }
 
 inline std::shared_ptr<const Transcoder> GoldenTranscoder() {
-  auto transcoder = Transcoder::Load({.path = GoldenPath("tiny_transcoder_dunefsky.pt"), .log_sparsity_path = ""}, at::kCPU);
+  auto transcoder =
+      Transcoder::Load({.path = GoldenPath("tiny_transcoder_dunefsky.pt"), .log_sparsity_path = ""}, at::kCPU);
   EXPECT_TRUE(transcoder.ok()) << transcoder.status().ToString();
   return transcoder.ok() ? *transcoder : nullptr;
 }

@@ -44,14 +44,15 @@ class LayerTrainerTest : public testing::TestWithParam<Case> {
     for (int64_t begin = 0; begin < rows; begin += rows_per_tile) {
       const int64_t count = std::min(rows_per_tile, rows - begin);
       const auto tile = [&](const at::Tensor& tensor) { return tensor.narrow(0, begin, count); };
-      trainer.RunTile(SliceRows(activations_, begin, begin + count), {tile(rows_.x_hat), tile(rows_.pre), tile(rows_.out)},
-                      tile(grad_rows));
+      trainer.RunTile(SliceRows(activations_, begin, begin + count),
+                      {tile(rows_.x_hat), tile(rows_.pre), tile(rows_.out)}, tile(grad_rows));
     }
     trainer.PrepareUpdate(activations_);
     trainer.UpdateFeatures(grad_rows, 0, transcoder_->d_sae(), {.beta1 = 0});
     trainer.UpdateBiases({.beta1 = 0});
     const TensorMap state = trainer.StateTensors();
-    return {{"W_mid", state.at("W_mid.exp_avg")}, {"b_mid", state.at("b_mid.exp_avg")},
+    return {{"W_mid", state.at("W_mid.exp_avg")},
+            {"b_mid", state.at("b_mid.exp_avg")},
             {"b_mid_out", state.at("b_mid_out.exp_avg")}};
   }
 
@@ -76,12 +77,14 @@ class LayerTrainerTest : public testing::TestWithParam<Case> {
 };
 INSTANTIATE_TEST_SUITE_P(FormsAndGates, LayerTrainerTest,
                          testing::Values(Case{MidForm::kDMlp, MidGate::kRelu}, Case{MidForm::kDMlp, MidGate::kModel},
-                                         Case{MidForm::kDModel, MidGate::kRelu}, Case{MidForm::kDModel, MidGate::kModel}));
+                                         Case{MidForm::kDModel, MidGate::kRelu},
+                                         Case{MidForm::kDModel, MidGate::kModel}));
 
 TEST_P(LayerTrainerTest, GradientEqualsFiniteDifferences) {
   const MidcoderParameters parameters = RandomParameters();
   const TensorMap gradients = Gradients(parameters, activations_.rows());
-  TensorMap point{{"W_mid", parameters.W_mid.to(at::kDouble)}, {"b_mid", parameters.b_mid.to(at::kDouble)},
+  TensorMap point{{"W_mid", parameters.W_mid.to(at::kDouble)},
+                  {"b_mid", parameters.b_mid.to(at::kDouble)},
                   {"b_mid_out", parameters.b_mid_out.to(at::kDouble)}};
   const auto loss = [&] { return Loss(point["W_mid"], point["b_mid"], point["b_mid_out"]); };
   for (const auto& [name, gradient] : gradients) {
@@ -111,12 +114,13 @@ TEST_P(LayerTrainerTest, TilesAddUpToTheWhole) {
 
 TEST_P(LayerTrainerTest, LossesAreThoseOfTheDefinition) {
   const MidcoderParameters parameters = RandomParameters();
-  LayerTrainer trainer(model_, transcoder_, Midcoder(GetParam().form, GetParam().gate, kLayer, parameters), kMseOutParam);
+  LayerTrainer trainer(model_, transcoder_, Midcoder(GetParam().form, GetParam().gate, kLayer, parameters),
+                       kMseOutParam);
   trainer.BeginStep(activations_.rows());
   trainer.RunTile(activations_, rows_, at::empty({activations_.rows(), trainer.mid_width()}));
   const LayerLosses losses = trainer.Losses();
-  const double expected = Loss(parameters.W_mid.to(at::kDouble), parameters.b_mid.to(at::kDouble),
-                               parameters.b_mid_out.to(at::kDouble));
+  const double expected =
+      Loss(parameters.W_mid.to(at::kDouble), parameters.b_mid.to(at::kDouble), parameters.b_mid_out.to(at::kDouble));
   EXPECT_NEAR(losses.mse_mid + kMseOutParam * losses.mse_out, expected, 1e-6 * expected);
   ASSERT_OK_AND_ASSIGN(const at::Tensor decoded, transcoder_->Decode(activations_));
   const double transcoder = (decoded - rows_.out).to(at::kDouble).square().mean().item<double>();

@@ -21,9 +21,7 @@ class MidcoderTest : public testing::Test {
     ASSERT_OK_AND_ASSIGN(activations_, transcoder_->Encode(mlp.x_hat.flatten(0, 1)));
   }
 
-  TensorMap Trained() const {
-    return WithoutPrefix(GoldenTensors("tiny_mid_d_mlp_f32.safetensors"), "after_50.");
-  }
+  TensorMap Trained() const { return WithoutPrefix(GoldenTensors("tiny_mid_d_mlp_f32.safetensors"), "after_50."); }
   absl::StatusOr<Midcoder> FromTensors(const TensorMap& tensors, MidForm form = MidForm::kDMlp) const {
     return Midcoder::FromTensors(form, MidGate::kRelu, kLayer, *model_, transcoder_->d_sae(), tensors);
   }

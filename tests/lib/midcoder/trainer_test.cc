@@ -23,7 +23,8 @@ class TrainerTest : public testing::Test {
   }
 
   TrainerInputs Inputs(size_t layers = 1) const {
-    return {model_, std::vector<std::shared_ptr<const Transcoder>>(layers, transcoder_), Sequences(GoldenTokens()), "corpus"};
+    return {model_, std::vector<std::shared_ptr<const Transcoder>>(layers, transcoder_), Sequences(GoldenTokens()),
+            "corpus"};
   }
   std::unique_ptr<MidcoderTrainer> NewTrainer(const TrainerConfig& config) const {
     auto trainer = MidcoderTrainer::Create(Inputs(config.layers.size()), config);
@@ -53,8 +54,8 @@ class TrainerTest : public testing::Test {
 class GoldenTraining : public TrainerTest, public testing::WithParamInterface<MidForm> {
  protected:
   TensorMap Golden(const char* precision) const {
-    return GoldenTensors(std::string("tiny_mid_") + (GetParam() == MidForm::kDMlp ? "d_mlp" : "d_model") + "_" + precision +
-                         ".safetensors");
+    return GoldenTensors(std::string("tiny_mid_") + (GetParam() == MidForm::kDMlp ? "d_mlp" : "d_model") + "_" +
+                         precision + ".safetensors");
   }
   // Against float64 where it was kept.
   static at::Tensor Best(const TensorMap& f32, const TensorMap& f64, const std::string& name) {
@@ -64,9 +65,9 @@ class GoldenTraining : public TrainerTest, public testing::WithParamInterface<Mi
 INSTANTIATE_TEST_SUITE_P(Forms, GoldenTraining, testing::Values(MidForm::kDMlp, MidForm::kDModel),
                          [](const auto& info) { return info.param == MidForm::kDMlp ? "DMlp" : "DModel"; });
 
-// Where float64 was kept the tolerance is a fifth of what the smallest broken rule does: a forgotten weight decay moves W_mid by 1.4e-5 in 50
-// steps. W_mid after 1 and 10 steps was kept in float32 only, and lies up to 8.0e-6 and 2.8e-6 from float64 itself, since the first gradients
-// are as small as AdamW's eps.
+// Where float64 was kept the tolerance is a fifth of what the smallest broken rule does: a forgotten weight decay moves
+// W_mid by 1.4e-5 in 50 steps. W_mid after 1 and 10 steps was kept in float32 only, and lies up to 8.0e-6 and 2.8e-6
+// from float64 itself, since the first gradients are as small as AdamW's eps.
 TEST_P(GoldenTraining, ParametersAfter1And10And50Steps) {
   const TensorMap f32 = Golden("f32"), f64 = Golden("f64");
   const auto trainer = NewTrainer(GoldenConfig(GetParam()));
@@ -206,9 +207,10 @@ TEST_F(CheckpointTest, OtherInputsAreRefusedByName) {
   const auto trainer = NewTrainer(Config());
   const TensorMap tensors = Copy(trainer->CheckpointTensors());
   const StringMap metadata = trainer->CheckpointMetadata();
-  for (const char* key : {"model", "transcoder.layer1", "corpus", "config.lr", "config.steps", "config.seed", "config.order",
-                          "config.form", "config.gate", "config.layers", "config.batch_size", "config.context_length",
-                          "config.steps_per_epoch", "config.weight_decay", "config.adam_eps", "config.mse_out_param"}) {
+  for (const char* key :
+       {"model", "transcoder.layer1", "corpus", "config.lr", "config.steps", "config.seed", "config.order",
+        "config.form", "config.gate", "config.layers", "config.batch_size", "config.context_length",
+        "config.steps_per_epoch", "config.weight_decay", "config.adam_eps", "config.mse_out_param"}) {
     ASSERT_EQ(metadata.count(key), 1) << key;
     StringMap other = metadata;
     other[key] = "another";
@@ -239,7 +241,8 @@ TEST_F(CheckpointTest, DamagedCheckpointsAreRefusedAndChangeNothing) {
     return trainer->Restore(tensors, facts);
   };
   const auto invalid = absl::StatusCode::kInvalidArgument;
-  EXPECT_THAT(restore([](auto& t, auto&) { t.erase("layer1.b_mid.exp_avg"); }), IsError(invalid, reason::kTensorMissing));
+  EXPECT_THAT(restore([](auto& t, auto&) { t.erase("layer1.b_mid.exp_avg"); }),
+              IsError(invalid, reason::kTensorMissing));
   EXPECT_THAT(restore([](auto& t, auto&) { t["layer1.b_mid"] = at::zeros({3}); }),
               IsError(invalid, reason::kTensorShapeMismatch));
   EXPECT_THAT(restore([](auto& t, auto&) { t["layer1.b_mid"] = t["layer1.b_mid"].to(at::kDouble); }),
