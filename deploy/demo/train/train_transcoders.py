@@ -96,8 +96,7 @@ def train(data: MlpTensors, settings: Settings, layer: int) -> Transcoder:
         if (step + 1) % 200 == 0:
             l0 = z.gt(0).sum(1).float().mean()
             print(
-                f"layer {layer} step {step + 1}: unexplained {unexplained:.3f}, L0 {l0:.1f},"
-                f" {time.monotonic() - start:.0f} s",
+                f"layer {layer} step {step + 1}: unexplained {unexplained:.3f}, L0 {l0:.1f}, {time.monotonic() - start:.0f} s",
                 flush=True,
             )
     return transcoder
