@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "lib/base/error.h"
@@ -21,6 +22,11 @@ constexpr std::chrono::seconds kTick(1);
 
 void LogProblem(absl::string_view what, const std::string& job, const absl::Status& status) {
   Log(LogLevel::kWarning, what, {{"job", job}, {"reason", ReasonOf(status)}, {"error", std::string(status.message())}});
+}
+
+absl::Status CheckName(const std::string& name) {
+  if (absl::StartsWith(name, "jobs/")) return absl::OkStatus();
+  return InvalidArgument(reason::kNameInvalid, "job \"", name, "\" must be jobs/{job}");
 }
 
 bool LeaseIsLost(const absl::Status& status) {
@@ -228,8 +234,8 @@ absl::Status DurableJobManager::StartJob(const std::string& name) {
     running_[name] = {.job = job, .last_checkpoint = now, .last_heartbeat = now, .outcome = std::nullopt};
     if (draining_) job->AskForBoundary();
   }
-  parts_.executor->AddWork(claim->job.owner(), job);
   watchers_.Notify(claim->job);
+  parts_.executor->AddWork(claim->job.owner(), job);
   return absl::OkStatus();
 }
 
@@ -257,6 +263,7 @@ absl::StatusOr<v1::Job> DurableJobManager::Submit(const v1::Job& job) {
 }
 
 absl::StatusOr<v1::Job> DurableJobManager::Get(const std::string& name) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckName(name));
   SUPERPOSE_ASSIGN_OR_RETURN(v1::Job job, parts_.store->Get(name));
   const bool queued = job.state() == v1::JOB_STATE_QUEUED;
   return WithLiveFields(std::move(job), queued ? QueueOrderNow() : std::vector<std::string>());
@@ -271,6 +278,7 @@ absl::StatusOr<JobPage> DurableJobManager::List(const JobFilter& filter, int64_t
 }
 
 absl::StatusOr<v1::Job> DurableJobManager::Cancel(const std::string& name) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckName(name));
   SUPERPOSE_ASSIGN_OR_RETURN(v1::Job job, parts_.store->Cancel(name, parts_.clock->Now()));
   const std::shared_ptr<RunningJob> running = FindRunning(name);
   if (running != nullptr) running->AskToCancel();
@@ -281,6 +289,7 @@ absl::StatusOr<v1::Job> DurableJobManager::Cancel(const std::string& name) {
 }
 
 absl::Status DurableJobManager::Delete(const std::string& name) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckName(name));
   SUPERPOSE_RETURN_IF_ERROR(parts_.store->Delete(name));
   const absl::Status removed = RemoveAll(parts_.folder->FolderOf(name));
   if (!removed.ok()) LogProblem("a deleted job's files were not removed", name, removed);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -134,6 +135,9 @@ absl::StatusOr<const LoadedModel*> ModelRegistry::FindModel(const std::string& n
   if (name.empty() || name == "models/-") {
     if (models_.size() == 1) return &models_.begin()->second;
     return FailedPrecondition(reason::kSelectorAmbiguous, "there are several models; name one of ", NamesOf(models_));
+  }
+  if (!absl::StartsWith(name, "models/")) {
+    return InvalidArgument(reason::kNameInvalid, "model \"", name, "\" must be models/{model}");
   }
   auto found = models_.find(name);
   if (found != models_.end()) return &found->second;

@@ -1,5 +1,6 @@
 #include "server/services/activation_stream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "lib/base/error.h"
@@ -50,7 +51,7 @@ void ActivationStream::SubmitPart(bool continues) {
 
 void ActivationStream::ComputePart() {
   const int64_t begin = next_sequence_;
-  next_sequence_ = query_->PartEnd(begin, kPartTokens);
+  next_sequence_ = query_->PartEnd(begin, std::min(kPartTokens, limits_.max_unary_tokens));
   absl::StatusOr<v1::Activations> activations = query_->Compute(begin, next_sequence_);
   if (!activations.ok()) {
     End(activations.status());

@@ -18,7 +18,7 @@ FEATURES = 1024
 BATCH = 4096  # tokens
 LEARNING_RATE = 2e-3
 DECAY_SHARE = 0.4  # of the steps, at the end, over which the learning rate goes to zero
-FIRST_FREQUENCY = 0.03  # of every feature before training
+RAREST, COMMONEST = -3.5, -1.0  # log10 of the features' frequencies before training, spread evenly between
 CUTS = 2  # ways of cutting the corpus into sequences, so that tokens are seen in more than one context
 
 
@@ -48,17 +48,21 @@ def initial_transcoder(data: MlpTensors, generator: torch.Generator) -> Transcod
     mean_x, mean_y = data.x.mean(0), data.y.mean(0)
     transcoder.b_dec.copy_(mean_x)
     transcoder.b_dec_out.copy_(mean_y)
-    samples = torch.randperm(len(data.x), generator=generator)[:FEATURES]
+    after_bos = (data.x != data.x[0]).any(1).nonzero().squeeze(1)
+    chosen = after_bos[torch.randperm(len(after_bos), generator=generator)]
+    samples, others = chosen[:FEATURES], chosen[FEATURES:][: 16 * BATCH]
     transcoder.W_enc.copy_(functional.normalize(data.x[samples] - mean_x, dim=1).T)
     transcoder.W_dec.copy_(functional.normalize(data.y[samples] - mean_y, dim=1))
 
-    others = torch.randperm(len(data.x), generator=generator)[: 16 * BATCH]
     pre = transcoder.pre_activations(data.x[others])
-    transcoder.b_enc.copy_(-pre.kthvalue(int((1 - FIRST_FREQUENCY) * len(pre)), dim=0).values)
+    frequencies = torch.logspace(RAREST, COMMONEST, FEATURES)
+    active = (frequencies * len(pre)).long().clamp(min=1)
+    transcoder.b_enc.copy_(-pre.sort(dim=0, descending=True).values.gather(0, active[None]).squeeze(0))
     z, target = transcoder.encode(data.x[others]), data.y[others] - mean_y
-    scale = ((z * (target @ transcoder.W_dec.T)).sum(0) / z.pow(2).sum(0)).clamp(min=1e-2)  # each feature by itself
+    alone = (z * (target @ transcoder.W_dec.T)).sum(0) / z.pow(2).sum(0).clamp(min=1e-6)  # best for each by itself
+    scale = alone.clamp(min=0.01)
     together = (z * scale) @ transcoder.W_dec
-    scale *= (together * target).sum() / together.pow(2).sum()  # all of them
+    scale *= (together * target).sum() / together.pow(2).sum()  # best for all of them
     transcoder.W_enc.mul_(scale)
     transcoder.b_enc.mul_(scale)
     return transcoder

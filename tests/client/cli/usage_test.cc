@@ -52,7 +52,7 @@ TEST(UsageTest, AVerbThatDoesNotExistIsNamed) {
   EXPECT_THAT(outcome.err, HasSubstr("'modles'"));
 }
 
-TEST(UsageTest, DISABLED_WrongCommandLinesAskNothingOfTheServer) {
+TEST(UsageTest, WrongCommandLinesAskNothingOfTheServer) {
   const std::vector<std::vector<std::string>> wrong = {
       {"activations"},
       {"activations", "text", "--tokens", "1,2"},
@@ -66,7 +66,6 @@ TEST(UsageTest, DISABLED_WrongCommandLinesAskNothingOfTheServer) {
       {"train", "--corpus", "c", "--order", "random"},
       {"train", "--corpus", "c", "--wait", "--detach"},
       {"evaluate", "--corpus", "c"},
-      {"evaluate", "m"},
       {"evaluate", "m", "--corpus", "c", "--split", "test"},
       {"tensor", "midcoders/x"},
       {"tensor", "midcoders/x", "W_mid", "--slice", "3:"},

@@ -72,7 +72,7 @@ TEST_F(ActivationsCallsTest, MoreTokensThanACallTakesAreStreamed) {
   ExpectSameValues(all.layers[0].activations, one_by_one.layers[0].activations);
 }
 
-TEST_F(ActivationsCallsTest, DISABLED_AStreamComesInPartsOfWholeSequences) {
+TEST_F(ActivationsCallsTest, AStreamComesInPartsOfWholeSequences) {
   int parts = 0;
   EXPECT_OK(client().StreamActivations(Query(10), [&parts](const Activations& part) {
     ++parts;

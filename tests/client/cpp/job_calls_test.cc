@@ -72,7 +72,7 @@ TEST_F(JobCallsTest, JobsAreListedNewestFirstAndByStateAndOwner) {
   EXPECT_THAT(done, Each(Property(&v1::Job::state, v1::JOB_STATE_SUCCEEDED)));
 }
 
-TEST_F(JobCallsTest, DISABLED_AJobThatDoesNotExistIsNotFound) {
+TEST_F(JobCallsTest, AJobThatDoesNotExistIsNotFound) {
   EXPECT_THAT(client().GetJob("jobs/none"), FailsWith(absl::StatusCode::kNotFound, "JOB_NOT_FOUND"));
   EXPECT_THAT(client().CancelJob("jobs/none"), FailsWith(absl::StatusCode::kNotFound, "JOB_NOT_FOUND"));
   EXPECT_THAT(client().WatchJob("jobs/none", nullptr), FailsWith(absl::StatusCode::kNotFound, "JOB_NOT_FOUND"));

@@ -22,7 +22,7 @@ TEST_F(ModelCallsTest, TheOnlyModelNeedsNoName) {
   EXPECT_EQ(model.name(), "models/tiny");
 }
 
-TEST_F(ModelCallsTest, DISABLED_AModelThatDoesNotExistIsNotFound) {
+TEST_F(ModelCallsTest, AModelThatDoesNotExistIsNotFound) {
   EXPECT_THAT(client().GetModel("models/other"), FailsWith(absl::StatusCode::kNotFound, "MODEL_NOT_FOUND"));
   EXPECT_THAT(client().GetModel("other"), FailsWith(absl::StatusCode::kInvalidArgument, "NAME_INVALID"));
 }

@@ -80,8 +80,8 @@ TEST_F(TensorCallsTest, MistakesHaveTheirCodeAndReason) {
               FailsWith(absl::StatusCode::kNotFound, "MIDCODER_NOT_FOUND"));
 }
 
-TEST_F(TensorCallsTest, DISABLED_ADeadlineThatHasPassedIsExceeded) {
-  ASSERT_OK_AND_ASSIGN(Client impatient, server().Connect({.stream_deadline = absl::Nanoseconds(1)}));
+TEST_F(TensorCallsTest, ADeadlineThatHasPassedIsExceeded) {
+  ASSERT_OK_AND_ASSIGN(Client impatient, server().Connect({.stream_deadline = absl::Seconds(-1)}));
   EXPECT_EQ(impatient.ReadTensor(kTranscoder, "W_dec").status().code(), absl::StatusCode::kDeadlineExceeded);
 }
 

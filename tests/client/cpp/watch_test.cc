@@ -1,3 +1,5 @@
+#include <google/protobuf/util/message_differencer.h>
+
 #include <future>
 
 #include "lib/base/mutex.h"
@@ -36,7 +38,7 @@ TEST_F(WatchTest, AWatchBeginsWithTheJobAsItIsAndEndsWithItsEnd) {
                        client().WatchJob(job.name(), [&seen](const v1::Job& now) { seen.push_back(now); }));
   EXPECT_EQ(end.state(), v1::JOB_STATE_SUCCEEDED);
   ASSERT_FALSE(seen.empty());
-  EXPECT_EQ(seen.back().SerializeAsString(), end.SerializeAsString());
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(seen.back(), end));
   for (size_t i = 1; i < seen.size(); ++i) EXPECT_LE(seen[i - 1].progress().done(), seen[i].progress().done());
 }
 
