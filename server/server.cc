@@ -118,7 +118,8 @@ absl::Status Server::Listen() {
   grpc::ServerBuilder builder;
   // Else a second server on the same port would take half of the connections.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Clients that watch a quiet job ask every minute whether the server is still there; gRPC's default takes that for abuse.
+  // Clients that watch a quiet job ask every minute whether the server is still there; gRPC's default takes that for
+  // abuse.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 20'000);
   builder.SetMaxReceiveMessageSize(static_cast<int>(Limits().max_message_bytes));
   builder.SetMaxSendMessageSize(static_cast<int>(Limits().max_message_bytes) + kMessageMargin);

@@ -151,7 +151,7 @@ absl::Status WriteNpy(const std::string& path, const at::Tensor& tensor) {
   }
   if (descr.empty()) return Unsupported(path, "a .npy file cannot hold this dtype");
   std::string shape = absl::StrJoin(tensor.sizes(), ", ");
-  if (tensor.dim() == 1) shape += ",";
+  if (tensor.dim() == 1) shape += ',';
   std::string header = absl::StrCat("{'descr': '", descr, "', 'fortran_order': False, 'shape': (", shape, "), }");
   constexpr size_t kPrefix = 10;
   header.append(63 - (kPrefix + header.size()) % 64, ' ');

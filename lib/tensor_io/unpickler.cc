@@ -139,6 +139,8 @@ absl::StatusOr<PickleDocument> Unpickler::Run() {
   return std::move(document_);
 }
 
+// One table of opcodes.
+// NOLINTNEXTLINE(readability-function-size)
 absl::Status Unpickler::Step(uint8_t opcode) {
   switch (opcode) {
     case kProto:

@@ -58,6 +58,7 @@ class Server:
         """It answers nothing meanwhile, and everything after."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOWAIT)
         try:
             yield
         finally:
