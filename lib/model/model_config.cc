@@ -52,20 +52,30 @@ absl::StatusOr<int64_t> TokenId(const Json& json, const char* field, int64_t voc
   return id;
 }
 
-bool Flag(const Json& json, const char* field, bool fallback) {
+// A field of type T; `fallback` where it is missing or null.
+template <typename T>
+absl::StatusOr<T> Optional(const Json& json, const char* field, const T& fallback, bool (Json::*is_of_type)() const,
+                           const char* type) {
   auto found = json.find(field);
-  return found != json.end() && found->is_boolean() ? found->get<bool>() : fallback;
+  if (found == json.end() || found->is_null()) return fallback;
+  if (!((*found).*is_of_type)())
+    return InvalidArgument(reason::kFileCorrupt, "config.json: ", field, " must be ", type);
+  return found->get<T>();
 }
 
-std::string Text(const Json& json, const char* field, const std::string& fallback) {
-  auto found = json.find(field);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : fallback;
+absl::StatusOr<bool> Flag(const Json& json, const char* field, bool fallback) {
+  return Optional<bool>(json, field, fallback, &Json::is_boolean, "true or false");
+}
+
+absl::StatusOr<std::string> Text(const Json& json, const char* field, const std::string& fallback) {
+  return Optional<std::string>(json, field, fallback, &Json::is_string, "a string");
 }
 
 absl::Status CheckSupported(const Json& json, const ModelConfig& config) {
-  std::string type = Text(json, "model_type", "gpt2");
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::string type, Text(json, "model_type", "gpt2"));
   if (type != "gpt2") return Unsupported("config.json: model_type \"", type, "\"; only \"gpt2\" is supported");
-  if (Flag(json, "add_cross_attention", false)) return Unsupported("config.json: add_cross_attention is not supported");
+  SUPERPOSE_ASSIGN_OR_RETURN(const bool cross_attention, Flag(json, "add_cross_attention", false));
+  if (cross_attention) return Unsupported("config.json: add_cross_attention is not supported");
   const std::string& activation = config.activation_function;
   if (activation != "gelu_new" && activation != "gelu" && activation != "relu") {
     return Unsupported("config.json: activation_function \"", activation, "\"; gelu_new, gelu and relu are supported");
@@ -90,13 +100,14 @@ absl::StatusOr<ModelConfig> ParseConfig(const Json& json) {
   SUPERPOSE_ASSIGN_OR_RETURN(config.d_mlp, Size(json, "n_inner", 4 * config.d_model));
   SUPERPOSE_ASSIGN_OR_RETURN(config.bos_token_id, TokenId(json, "bos_token_id", config.vocab_size));
   SUPERPOSE_ASSIGN_OR_RETURN(config.eos_token_id, TokenId(json, "eos_token_id", config.vocab_size));
-  auto epsilon = json.find("layer_norm_epsilon");
-  if (epsilon != json.end() && epsilon->is_number()) config.layer_norm_epsilon = epsilon->get<double>();
-  config.activation_function = Text(json, "activation_function", "gelu_new");
+  SUPERPOSE_ASSIGN_OR_RETURN(config.layer_norm_epsilon,
+                             Optional<double>(json, "layer_norm_epsilon", 1e-5, &Json::is_number, "a number"));
+  SUPERPOSE_ASSIGN_OR_RETURN(config.activation_function, Text(json, "activation_function", "gelu_new"));
   if (config.activation_function == "gelu_pytorch_tanh") config.activation_function = "gelu_new";
-  bool scaled = Flag(json, "scale_attn_weights", true);
+  SUPERPOSE_ASSIGN_OR_RETURN(const bool scaled, Flag(json, "scale_attn_weights", true));
   config.attention_scale = scaled ? 1.0 / std::sqrt(static_cast<double>(config.d_model / config.n_heads)) : 1.0;
-  config.scale_attention_by_inverse_layer = Flag(json, "scale_attn_by_inverse_layer_idx", false);
+  SUPERPOSE_ASSIGN_OR_RETURN(config.scale_attention_by_inverse_layer,
+                             Flag(json, "scale_attn_by_inverse_layer_idx", false));
   SUPERPOSE_RETURN_IF_ERROR(CheckSupported(json, config));
   return config;
 }

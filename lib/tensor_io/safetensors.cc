@@ -192,19 +192,18 @@ absl::StatusOr<at::Tensor> SafetensorsFile::Tensor(const std::string& name) cons
 }
 
 absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors, const StringMap& metadata) {
-  SUPERPOSE_ASSIGN_OR_RETURN(std::string header, MakeHeader(tensors, metadata));
-  SUPERPOSE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
-  uint64_t length = header.size();
-  SUPERPOSE_RETURN_IF_ERROR(file.Write(&length, sizeof length));
-  SUPERPOSE_RETURN_IF_ERROR(file.Write(header));
-  for (const auto& [name, tensor] : tensors) {
-    absl::Status written = CatchTorch([&, &tensor = tensor]() -> absl::Status {
+  return CatchTorch([&]() -> absl::Status {
+    SUPERPOSE_ASSIGN_OR_RETURN(std::string header, MakeHeader(tensors, metadata));
+    SUPERPOSE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
+    uint64_t length = header.size();
+    SUPERPOSE_RETURN_IF_ERROR(file.Write(&length, sizeof length));
+    SUPERPOSE_RETURN_IF_ERROR(file.Write(header));
+    for (const auto& [name, tensor] : tensors) {
       at::Tensor bytes = tensor.detach().to(at::kCPU).contiguous();
-      return file.Write(bytes.data_ptr(), bytes.nbytes());
-    });
-    SUPERPOSE_RETURN_IF_ERROR(written);
-  }
-  return file.Commit();
+      SUPERPOSE_RETURN_IF_ERROR(file.Write(bytes.data_ptr(), bytes.nbytes()));
+    }
+    return file.Commit();
+  });
 }
 
 }  // namespace superpose

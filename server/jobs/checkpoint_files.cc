@@ -13,7 +13,7 @@
 namespace superpose {
 namespace {
 
-constexpr size_t kKept = 2;
+constexpr int kKept = 2;
 
 }  // namespace
 
@@ -21,8 +21,12 @@ absl::Status CheckpointFiles::Write(int64_t step, const TensorMap& tensors, cons
   SUPERPOSE_RETURN_IF_ERROR(MakeFolder(folder_));
   const std::string path = absl::StrFormat("%s/checkpoint-%012d.safetensors", folder_, step);
   SUPERPOSE_RETURN_IF_ERROR(WriteSafetensors(path, tensors, metadata));
+  // One of a later step is damaged: the work went on from an earlier one.
   const std::vector<std::string> paths = NewestFirst();
-  for (size_t i = kKept; i < paths.size(); ++i) SUPERPOSE_RETURN_IF_ERROR(RemoveAll(paths[i]));
+  const auto newest = std::find(paths.begin(), paths.end(), path);
+  for (auto other = paths.begin(); other != paths.end(); ++other) {
+    if (other < newest || other - newest >= kKept) SUPERPOSE_RETURN_IF_ERROR(RemoveAll(*other));
+  }
   return absl::OkStatus();
 }
 

@@ -15,7 +15,7 @@ class CheckpointFiles {
  public:
   explicit CheckpointFiles(std::string folder) : folder_(std::move(folder)) {}
 
-  // Makes the folder. Where writing fails, the older ones stay.
+  // Makes the folder. Where writing fails, the older ones stay; else the one before, and none of a later step.
   absl::Status Write(int64_t step, const TensorMap& tensors, const StringMap& metadata) const;
   // Paths, newest first.
   std::vector<std::string> NewestFirst() const;

@@ -20,6 +20,9 @@ namespace {
 // How often the running jobs are looked at when nothing happens: for heartbeats and checkpoints.
 constexpr std::chrono::seconds kTick(1);
 
+// Longest wait at once: much longer ones overflow in the standard library.
+constexpr absl::Duration kLongestWait = absl::Hours(1);
+
 void LogProblem(absl::string_view what, const std::string& job, const absl::Status& status) {
   Log(LogLevel::kWarning, what, {{"job", job}, {"reason", ReasonOf(status)}, {"error", std::string(status.message())}});
 }
@@ -27,6 +30,13 @@ void LogProblem(absl::string_view what, const std::string& job, const absl::Stat
 absl::Status CheckName(const std::string& name) {
   if (absl::StartsWith(name, "jobs/")) return absl::OkStatus();
   return InvalidArgument(reason::kNameInvalid, "job \"", name, "\" must be jobs/{job}");
+}
+
+JobOutcome FailedWith(const absl::Status& status) {
+  JobOutcome outcome;
+  outcome.state = v1::JOB_STATE_FAILED;
+  *outcome.result.mutable_error() = ToRpcStatus(status);
+  return outcome;
 }
 
 bool LeaseIsLost(const absl::Status& status) {
@@ -73,6 +83,11 @@ void DurableJobManager::Wake() {
   changed_.NotifyAll();
 }
 
+bool DurableJobManager::draining() const {
+  MutexLock lock(&mutex_);
+  return draining_;
+}
+
 void DurableJobManager::Run() {
   while (true) {
     {
@@ -87,11 +102,9 @@ void DurableJobManager::Run() {
 
 void DurableJobManager::Attend() {
   std::map<std::string, Entry> entries;
-  bool draining;
   {
     MutexLock lock(&mutex_);
     entries = running_;
-    draining = draining_;
   }
   for (auto& [name, entry] : entries) {
     const bool gone = AttendTo(entry);
@@ -102,7 +115,7 @@ void DurableJobManager::Attend() {
       running_[name] = entry;
     }
   }
-  if (!draining) StartJobs();
+  StartJobs();
   CountJobs();
   changed_.NotifyAll();
 }
@@ -111,26 +124,22 @@ bool DurableJobManager::AttendTo(Entry& entry) {
   if (entry.outcome.has_value()) return Settle(entry, *entry.outcome);
   const std::optional<RunningJob::Halt> halt = entry.job->halt();
   if (!halt.has_value()) return AttendToMoving(entry);
-  JobOutcome outcome;
   switch (*halt) {
     case RunningJob::Halt::kAtBoundary:
       return AttendToBoundary(entry);
     case RunningJob::Halt::kDone:
       return Settle(entry, OutcomeOfDone(entry));
     case RunningJob::Halt::kFailed:
-      outcome.state = v1::JOB_STATE_FAILED;
-      *outcome.result.mutable_error() = ToRpcStatus(entry.job->failure());
-      return Settle(entry, std::move(outcome));
+      return Settle(entry, FailedWith(entry.job->failure()));
     case RunningJob::Halt::kCancelled:
-      outcome.state = v1::JOB_STATE_CANCELLED;
-      return Settle(entry, std::move(outcome));
+      return Settle(entry, {.state = v1::JOB_STATE_CANCELLED, .result = {}});
   }
   return false;
 }
 
 bool DurableJobManager::AttendToMoving(Entry& entry) {
   const absl::Time now = parts_.clock->Now();
-  if (now - entry.last_checkpoint >= options_.checkpoint_interval) entry.job->AskForBoundary();
+  if (draining() || now - entry.last_checkpoint >= options_.checkpoint_interval) entry.job->AskForBoundary();
   if (now - entry.last_heartbeat < options_.heartbeat_interval) return false;
   entry.last_heartbeat = now;
   const JobClaim claim = entry.job->claim();
@@ -151,12 +160,7 @@ bool DurableJobManager::AttendToBoundary(Entry& entry) {
   const absl::Status written = entry.job->work().WriteCheckpoint();
   if (!written.ok()) LogProblem("checkpoint failed", claim.job.name(), written);
   entry.last_checkpoint = parts_.clock->Now();
-  bool draining;
-  {
-    MutexLock lock(&mutex_);
-    draining = draining_;
-  }
-  if (draining) {
+  if (draining()) {
     const auto given_back = parts_.store->GiveBack(claim, parts_.clock->Now());
     if (!given_back.ok()) LogProblem("job not given back", claim.job.name(), given_back.status());
     if (given_back.ok()) watchers_.Notify(*given_back);
@@ -168,15 +172,9 @@ bool DurableJobManager::AttendToBoundary(Entry& entry) {
 }
 
 JobOutcome DurableJobManager::OutcomeOfDone(Entry& entry) const {
-  JobOutcome outcome;
   auto result = entry.job->work().Finish();
-  if (result.ok()) {
-    outcome.result = *std::move(result);
-  } else {
-    outcome.state = v1::JOB_STATE_FAILED;
-    *outcome.result.mutable_error() = ToRpcStatus(result.status());
-  }
-  return outcome;
+  if (!result.ok()) return FailedWith(result.status());
+  return {.state = v1::JOB_STATE_SUCCEEDED, .result = *std::move(result)};
 }
 
 // Stores how a job ended; where that fails for now it is tried again later.
@@ -199,7 +197,7 @@ bool DurableJobManager::Settle(Entry& entry, JobOutcome outcome) {
 }
 
 void DurableJobManager::StartJobs() {
-  while (true) {
+  while (!draining()) {
     const auto active = parts_.store->Active();
     if (!active.ok()) return LogProblem("the queue cannot be read", "", active.status());
     const std::optional<std::string> next = PickNextJob(*active, options_.caps);
@@ -214,28 +212,26 @@ absl::Status DurableJobManager::StartJob(const std::string& name) {
   SUPERPOSE_ASSIGN_OR_RETURN(const std::optional<JobClaim> claim,
                              parts_.store->Claim(name, options_.worker, now, options_.lease));
   if (!claim.has_value()) return absl::OkStatus();
-  auto work = options_.make_work(claim->job, parts_);
-  if (!work.ok()) {
-    JobOutcome outcome;
-    outcome.state = v1::JOB_STATE_FAILED;
-    *outcome.result.mutable_error() = ToRpcStatus(work.status());
-    SUPERPOSE_ASSIGN_OR_RETURN(const v1::Job job, parts_.store->Finish(*claim, outcome, now));
-    watchers_.Notify(job);
-    return absl::OkStatus();
-  }
   Log(LogLevel::kInfo, "job started",
       {{"job", name}, {"owner", claim->job.owner()}, {"attempt", absl::StrCat(claim->job.attempt())}});
+  auto work = options_.make_work(claim->job, parts_);
+  const absl::Status made = work.status();
   auto job = std::make_shared<RunningJob>(
-      *claim, *std::move(work), parts_.clock,
+      *claim, made.ok() ? *std::move(work) : nullptr, parts_.clock,
       RunningJob::Callbacks{.on_halt = [this] { Wake(); },
                             .on_progress = [this](const v1::Job& live) { watchers_.Notify(live); }});
+  Entry entry{.job = job, .last_checkpoint = now, .last_heartbeat = now, .outcome = std::nullopt};
+  if (!made.ok()) entry.outcome = FailedWith(made);
   {
     MutexLock lock(&mutex_);
-    running_[name] = {.job = job, .last_checkpoint = now, .last_heartbeat = now, .outcome = std::nullopt};
-    if (draining_) job->AskForBoundary();
+    running_[name] = entry;
+    if (!made.ok()) woken_ = true;  // to settle it
   }
+  // A cancel between the claim and now found no running job to tell.
+  const auto now_stored = parts_.store->Get(name);
+  if (now_stored.ok() && now_stored->cancel_requested()) job->AskToCancel();
   watchers_.Notify(claim->job);
-  parts_.executor->AddWork(claim->job.owner(), job);
+  if (made.ok()) parts_.executor->AddWork(claim->job.owner(), job);
   return absl::OkStatus();
 }
 
@@ -251,11 +247,9 @@ void DurableJobManager::CountJobs() {
 }
 
 absl::StatusOr<v1::Job> DurableJobManager::Submit(const v1::Job& job) {
-  {
-    MutexLock lock(&mutex_);
-    if (draining_)
-      return Error(absl::StatusCode::kUnavailable, reason::kShuttingDown,
-                   "the server is stopping: try again when it is back");
+  if (draining()) {
+    return Error(absl::StatusCode::kUnavailable, reason::kShuttingDown,
+                 "the server is stopping: try again when it is back");
   }
   SUPERPOSE_ASSIGN_OR_RETURN(v1::Job kept, parts_.store->Submit(job, parts_.clock->Now()));
   Wake();
@@ -283,9 +277,9 @@ absl::StatusOr<v1::Job> DurableJobManager::Cancel(const std::string& name) {
   const std::shared_ptr<RunningJob> running = FindRunning(name);
   if (running != nullptr) running->AskToCancel();
   Wake();
-  job = WithLiveFields(std::move(job), {});
-  watchers_.Notify(job);
-  return job;
+  // Of a running job the manager's thread tells the end: told here, the cancel could come after it.
+  if (job.state() == v1::JOB_STATE_CANCELLED) watchers_.Notify(job);
+  return WithLiveFields(std::move(job), {});
 }
 
 absl::Status DurableJobManager::Delete(const std::string& name) {
@@ -306,12 +300,12 @@ void DurableJobManager::Stop(absl::Time deadline) {
   {
     MutexLock lock(&mutex_);
     draining_ = true;
-    for (auto& [name, entry] : running_) entry.job->AskForBoundary();
     woken_ = true;
     changed_.NotifyAll();
     while (!running_.empty()) {
       const absl::Duration left = deadline - absl::Now();
-      if (left <= absl::ZeroDuration() || !changed_.WaitFor(&mutex_, absl::ToChronoNanoseconds(left))) break;
+      if (left <= absl::ZeroDuration()) break;
+      changed_.WaitFor(&mutex_, absl::ToChronoNanoseconds(std::min(left, kLongestWait)));
     }
   }
   EndThread();

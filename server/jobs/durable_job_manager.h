@@ -57,6 +57,7 @@ class DurableJobManager final : public JobManager {
   void Run();
   void Wake();
   void EndThread();
+  bool draining() const;
 
   // These run on the manager's thread.
   void Attend();

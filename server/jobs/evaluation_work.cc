@@ -15,7 +15,9 @@ absl::StatusOr<std::unique_ptr<JobWork>> EvaluationWork::Create(const v1::Job& j
   SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, parts.registry->FindModel(midcoder.provenance().model()));
   SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder,
                              parts.registry->FindTranscoder(midcoder.provenance().transcoder()));
-  EvaluatorInputs inputs{.model = model->model, .transcoder = transcoder->transcoder};
+  EvaluatorInputs inputs;
+  inputs.model = model->model;
+  inputs.transcoder = transcoder->transcoder;
   SUPERPOSE_ASSIGN_OR_RETURN(inputs.sequences,
                              SequencesFor(*parts.registry, spec.corpus(), spec.context_length(), spec.split()));
   return std::unique_ptr<JobWork>(

@@ -35,8 +35,8 @@ class JobManager {
   // Its checkpoints go too; what it made stays.
   virtual absl::Status Delete(const std::string& name) = 0;
 
-  // Calls `listener` after every change of the job (state, progress, metrics), from any thread; it must not block, and
-  // must not take the subscription down. Gives no first call: Subscribe, then Get.
+  // Calls `listener` after every change of the job (state, progress, metrics), from any thread; it must not
+  // block, call this object, or take the subscription down. Gives no first call: Subscribe, then Get.
   virtual std::unique_ptr<JobSubscription> Watch(const std::string& name,
                                                  std::function<void(const v1::Job& job)> listener) = 0;
 

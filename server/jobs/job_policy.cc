@@ -19,7 +19,7 @@ std::map<std::string, const ActiveJob*> NextByUser(const std::vector<ActiveJob>&
   for (const ActiveJob& job : active) {
     if (job.state != v1::JOB_STATE_QUEUED) continue;
     const ActiveJob*& best = next[job.owner];
-    if (best == nullptr || std::tuple(-job.priority, job.sequence) < std::tuple(-best->priority, best->sequence))
+    if (best == nullptr || std::tuple(best->priority, job.sequence) < std::tuple(job.priority, best->sequence))
       best = &job;
   }
   return next;

@@ -23,11 +23,6 @@ std::unique_ptr<JobSubscription> JobWatchers::Add(const std::string& name, Liste
   return std::make_unique<Subscription>(this, name, id);
 }
 
-bool JobWatchers::HasAny(const std::string& name) const {
-  MutexLock lock(&mutex_);
-  return listeners_.count(name) > 0;
-}
-
 void JobWatchers::Notify(const v1::Job& job) {
   MutexLock lock(&mutex_);
   const auto found = listeners_.find(job.name());

@@ -18,14 +18,13 @@ class JobWatchers {
   using Listener = std::function<void(const v1::Job& job)>;
 
   std::unique_ptr<JobSubscription> Add(const std::string& name, Listener listener);
-  bool HasAny(const std::string& name) const;
   void Notify(const v1::Job& job);
 
  private:
   class Subscription;
   void Remove(const std::string& name, int64_t id);
 
-  mutable Mutex mutex_;  // held while listeners are called, so that none is after its subscription has gone
+  Mutex mutex_;  // held while listeners are called, so that none is after its subscription has gone
   std::map<std::string, std::map<int64_t, Listener>> listeners_ ABSL_GUARDED_BY(mutex_);
   int64_t next_id_ ABSL_GUARDED_BY(mutex_) = 0;
 };

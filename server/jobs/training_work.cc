@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/base/torch_guard.h"
 #include "server/jobs/folder.h"
 #include "server/runtime/descriptors.h"
 #include "server/runtime/midcoder_specs.h"
@@ -94,7 +95,7 @@ absl::Status TrainingWork::StartTrainer() {
   SUPERPOSE_ASSIGN_OR_RETURN(trainer_, MidcoderTrainer::Create(inputs_, config_));
   start_ = parts_.clock->Now();
   for (const std::string& path : checkpoints_.NewestFirst()) {
-    const absl::Status resumed = ResumeFrom(path);
+    absl::Status resumed = ResumeFrom(path);
     if (resumed.ok()) return absl::OkStatus();
     if (ReasonOf(resumed) == reason::kInputChanged) return resumed;
     Log(LogLevel::kWarning, "checkpoint passed over", {{"path", path}, {"error", std::string(resumed.message())}});
@@ -180,7 +181,10 @@ absl::StatusOr<v1::Midcoder> TrainingWork::StoreMidcoder(int64_t index, const st
     for (const auto& [name, value] : LossesOf(losses.back())) (*midcoder.mutable_final_losses())[name] = value;
   }
   TensorMap tensors = trainer_->midcoder(index).tensors();
-  for (auto& [name, tensor] : tensors) tensor = tensor.cpu();
+  SUPERPOSE_RETURN_IF_ERROR(CatchTorch([&] {
+    for (auto& [name, tensor] : tensors) tensor = tensor.cpu();
+    return absl::OkStatus();
+  }));
   return parts_.midcoders->Add(std::move(midcoder), tensors, losses, parts_.clock->Now());
 }
 

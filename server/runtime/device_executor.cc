@@ -30,7 +30,7 @@ absl::Status DeviceExecutor::Submit(DeviceRequest request) {
                              " requests wait for the device already: try again in a while");
   }
   requests_.push_back(std::move(request));
-  request_waits_ = true;
+  give_way_ = true;
   metrics_->SetQueueDepth(static_cast<double>(requests_.size()));
   changed_.NotifyOne();
   return absl::OkStatus();
@@ -61,6 +61,7 @@ void DeviceExecutor::Stop() {
   {
     MutexLock lock(&mutex_);
     stopping_ = true;
+    give_way_ = true;
     changed_.NotifyAll();
   }
   if (thread_.joinable()) thread_.join();
@@ -68,22 +69,36 @@ void DeviceExecutor::Stop() {
 
 void DeviceExecutor::Run() {
   ConfigureComputeThread(options_.threads);
-  while (true) {
-    std::deque<DeviceRequest> requests;
-    FairRotation::Turn turn;
-    {
-      MutexLock lock(&mutex_);
-      while (!stopping_ && requests_.empty() && works_.empty()) changed_.Wait(&mutex_);
-      if (stopping_) break;
-      requests = std::exchange(requests_, {});
-      request_waits_ = false;
-      metrics_->SetQueueDepth(0);
-      if (!works_.empty()) turn = works_.Take();
+  while (const std::optional<size_t> waiting = WaitForSomething()) {
+    for (size_t i = 0; i < *waiting; ++i) {
+      if (const std::optional<DeviceRequest> request = TakeRequest()) Serve(*request);
     }
-    for (const DeviceRequest& request : requests) Serve(request);
-    if (turn.work != nullptr) RunOneSlice(std::move(turn));
+    if (const std::optional<FairRotation::Turn> turn = TakeTurn()) RunOneSlice(*turn);
   }
   TurnAllAway();
+}
+
+std::optional<size_t> DeviceExecutor::WaitForSomething() {
+  MutexLock lock(&mutex_);
+  while (!stopping_ && requests_.empty() && works_.empty()) changed_.Wait(&mutex_);
+  if (stopping_) return std::nullopt;
+  return requests_.size();
+}
+
+std::optional<DeviceRequest> DeviceExecutor::TakeRequest() {
+  MutexLock lock(&mutex_);
+  if (stopping_) return std::nullopt;
+  DeviceRequest request = std::move(requests_.front());
+  requests_.pop_front();
+  metrics_->SetQueueDepth(static_cast<double>(requests_.size()));
+  return request;
+}
+
+std::optional<FairRotation::Turn> DeviceExecutor::TakeTurn() {
+  MutexLock lock(&mutex_);
+  if (stopping_ || works_.empty()) return std::nullopt;
+  give_way_ = !requests_.empty();
+  return works_.Take();
 }
 
 void DeviceExecutor::Serve(const DeviceRequest& request) const {
@@ -97,22 +112,24 @@ void DeviceExecutor::Serve(const DeviceRequest& request) const {
   }
 }
 
-void DeviceExecutor::RunOneSlice(FairRotation::Turn turn) {
+void DeviceExecutor::RunOneSlice(const FairRotation::Turn& turn) {
   const absl::Time end = clock_->Now() + options_.slice;
-  const bool more = turn.work->RunSlice(Budget([&] { return request_waits_ || clock_->Now() >= end; }));
+  const bool more = turn.work->RunSlice(Budget([&] { return give_way_ || clock_->Now() >= end; }));
   ++slices_run_;
   metrics_->AddSlice();
   if (!more) return;
   MutexLock lock(&mutex_);
-  works_.Add(std::move(turn));
+  if (!stopping_) works_.Add(turn);
 }
 
 void DeviceExecutor::TurnAllAway() {
   std::deque<DeviceRequest> requests;
+  FairRotation works;  // goes without the lock: what stands in it may call this object
   {
     MutexLock lock(&mutex_);
     requests = std::exchange(requests_, {});
-    works_.Clear();
+    works = std::exchange(works_, {});
+    metrics_->SetQueueDepth(0);
   }
   for (const DeviceRequest& request : requests) request.run(ShuttingDown());
 }

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -71,8 +72,12 @@ class DeviceExecutor {
 
  private:
   void Run();
+  // How many requests wait, once there is something to do; nothing when it is time to stop.
+  std::optional<size_t> WaitForSomething();
+  std::optional<DeviceRequest> TakeRequest();
+  std::optional<FairRotation::Turn> TakeTurn();
   void Serve(const DeviceRequest& request) const;
-  void RunOneSlice(FairRotation::Turn turn);
+  void RunOneSlice(const FairRotation::Turn& turn);
   void TurnAllAway();
 
   const Options options_;
@@ -83,7 +88,7 @@ class DeviceExecutor {
   std::deque<DeviceRequest> requests_ ABSL_GUARDED_BY(mutex_);
   FairRotation works_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::atomic<bool> request_waits_ = false;
+  std::atomic<bool> give_way_ = false;  // the slice under way is to end: a request waits, or Stop() does
   std::atomic<int64_t> slices_run_ = 0;
   std::thread thread_;
 };

@@ -22,7 +22,6 @@ class FairRotation {
   void Add(Turn turn);
   // Takes the next one out. Not when empty().
   Turn Take();
-  void Clear() { users_.clear(); }
 
  private:
   struct Line {

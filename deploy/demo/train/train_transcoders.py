@@ -124,8 +124,8 @@ def main() -> None:
     parser.add_argument("model", type=Path, help="folder")
     parser.add_argument("transcoders", type=Path, help="folder")
     parser.add_argument("--layers", type=int, nargs="*", default=list(range(LAYERS)))
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--sparsity", type=float, default=0.25)
+    parser.add_argument("--steps", type=int, default=1200)
+    parser.add_argument("--sparsity", type=float, default=0.22)
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
 

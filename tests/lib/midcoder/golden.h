@@ -1,4 +1,4 @@
-// The golden model, transcoder and token batches (tests/data/golden), and helpers to compare with them.
+// The golden token batches (tests/data/golden) and how the golden midcoders were trained.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,35 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "gtest/gtest.h"
 #include "lib/corpus/corpus.h"
 #include "lib/midcoder/trainer.h"
-#include "lib/model/model.h"
 #include "lib/tensor_io/safetensors.h"
-#include "lib/transcoder/transcoder.h"
+#include "tests/support/golden.h"
 
 namespace superpose {
-
-inline std::string GoldenPath(const std::string& name) { return std::string(SUPERPOSE_TEST_DATA "/golden/") + name; }
-
-inline TensorMap GoldenTensors(const std::string& name) {
-  auto file = SafetensorsFile::Open(GoldenPath(name));
-  EXPECT_TRUE(file.ok()) << file.status().ToString();
-  return file.ok() ? file->tensors() : TensorMap();
-}
-
-inline std::shared_ptr<const Model> GoldenModel() {
-  auto model = Model::Load(GoldenPath("model"), at::kCPU);
-  EXPECT_TRUE(model.ok()) << model.status().ToString();
-  return model.ok() ? *model : nullptr;
-}
-
-inline std::shared_ptr<const Transcoder> GoldenTranscoder() {
-  auto transcoder =
-      Transcoder::Load({.path = GoldenPath("tiny_transcoder_dunefsky.pt"), .log_sparsity_path = ""}, at::kCPU);
-  EXPECT_TRUE(transcoder.ok()) << transcoder.status().ToString();
-  return transcoder.ok() ? *transcoder : nullptr;
-}
 
 class TensorSequences : public TokenSequences {
  public:
@@ -76,11 +53,6 @@ inline TensorMap WithoutPrefix(const TensorMap& tensors, const std::string& pref
     if (name.rfind(prefix, 0) == 0) result[name.substr(prefix.size())] = tensor;
   }
   return result;
-}
-
-inline double RelativeError(const at::Tensor& actual, const at::Tensor& expected) {
-  const at::Tensor wanted = expected.to(at::kDouble);
-  return ((actual.to(at::kDouble) - wanted).norm() / wanted.norm().clamp_min(1e-300)).item<double>();
 }
 
 }  // namespace superpose
