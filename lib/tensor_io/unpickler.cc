@@ -269,7 +269,8 @@ absl::Status Unpickler::BuildContainer(uint8_t opcode) {
                                                           : 0;
   bool empty = opcode == kEmptyTuple || opcode == kEmptyList || opcode == kEmptyDict || opcode == kEmptySet;
   if (last > 0) {
-    if (stack_.size() < last) return Corrupt("a container lacks items");
+    size_t floor = marks_.empty() ? 0 : marks_.back();
+    if (stack_.size() < floor + last) return Corrupt("a container lacks items");
     items.assign(stack_.end() - last, stack_.end());
     stack_.resize(stack_.size() - last);
   } else if (!empty) {

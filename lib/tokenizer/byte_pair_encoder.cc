@@ -77,14 +77,15 @@ absl::StatusOr<BytePairEncoder> BytePairEncoder::Create(
                                 ": it is not byte-level");
     encoder.byte_ids_.push_back(found->second);
   }
+  int32_t rank = 0;
   for (const auto& [left, right] : merges) {
     auto left_id = vocabulary.find(left), right_id = vocabulary.find(right), merged = vocabulary.find(left + right);
     if (left_id == vocabulary.end() || right_id == vocabulary.end() || merged == vocabulary.end()) {
       return InvalidArgument(reason::kFileCorrupt, "the merge of \"", left, "\" and \"", right,
                              "\" is not of tokens in the vocabulary");
     }
-    int32_t rank = static_cast<int32_t>(encoder.merges_.size());
-    encoder.merges_.try_emplace(PairKey(left_id->second, right_id->second), Merge{rank, merged->second});
+    // Of a merge that stands twice the last counts, as in Hugging Face tokenizers.
+    encoder.merges_.insert_or_assign(PairKey(left_id->second, right_id->second), Merge{rank++, merged->second});
   }
   return encoder;
 }

@@ -1,6 +1,7 @@
 #include "lib/tokenizer/tokenizer.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/match.h"
 #include "lib/base/error.h"
@@ -13,9 +14,11 @@
 namespace superpose {
 
 struct Tokenizer::Impl {
+  void Encode(absl::string_view text, bool parse_special, size_t pass, std::vector<int32_t>* ids) const;
+
   BytePairEncoder encoder;
-  std::vector<AddedToken> added;         // longest first
-  std::vector<std::string> token_bytes;  // by id; what each token stands for
+  std::array<std::vector<AddedToken>, 2> passes;  // added tokens in the order they are looked for, longest first
+  std::vector<std::string> token_bytes;           // by id; what each token stands for
 };
 
 namespace {
@@ -59,6 +62,21 @@ Match FindAdded(const std::vector<AddedToken>& added, absl::string_view text, bo
 
 }  // namespace
 
+// Each pass looks at what the one before has left; words are made of what the last one leaves.
+void Tokenizer::Impl::Encode(absl::string_view text, bool parse_special, size_t pass, std::vector<int32_t>* ids) const {
+  if (pass == passes.size()) {
+    SplitGpt2(text, [&](absl::string_view word) { encoder.Encode(word, ids); });
+    return;
+  }
+  while (!text.empty()) {
+    Match match = FindAdded(passes[pass], text, parse_special);
+    Encode(text.substr(0, match.offset), parse_special, pass + 1, ids);
+    if (match.token == nullptr) return;
+    ids->push_back(match.token->id);
+    text.remove_prefix(match.offset + match.token->text.size());
+  }
+}
+
 Tokenizer::Tokenizer() = default;
 
 absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Load(const std::string& folder) {
@@ -68,8 +86,10 @@ absl::StatusOr<std::shared_ptr<const Tokenizer>> Tokenizer::Load(const std::stri
   std::stable_sort(files.added.begin(), files.added.end(),
                    [](const AddedToken& a, const AddedToken& b) { return a.text.size() > b.text.size(); });
   std::vector<std::string> bytes = BytesOfTokens(files);
+  std::array<std::vector<AddedToken>, 2> passes;
+  for (AddedToken& token : files.added) passes[token.normalized ? 1 : 0].push_back(std::move(token));
   std::shared_ptr<Tokenizer> tokenizer(new Tokenizer());
-  tokenizer->impl_ = std::make_shared<Impl>(Impl{*std::move(encoder), std::move(files.added), std::move(bytes)});
+  tokenizer->impl_ = std::make_shared<Impl>(Impl{*std::move(encoder), std::move(passes), std::move(bytes)});
   return std::shared_ptr<const Tokenizer>(std::move(tokenizer));
 }
 
@@ -78,13 +98,7 @@ int64_t Tokenizer::vocab_size() const { return static_cast<int64_t>(impl_->token
 absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(absl::string_view text, bool parse_special) const {
   SUPERPOSE_RETURN_IF_ERROR(CheckUtf8(text));
   std::vector<int32_t> ids;
-  while (!text.empty()) {
-    Match match = FindAdded(impl_->added, text, parse_special);
-    SplitGpt2(text.substr(0, match.offset), [&](absl::string_view word) { impl_->encoder.Encode(word, &ids); });
-    if (match.token == nullptr) break;
-    ids.push_back(match.token->id);
-    text.remove_prefix(match.offset + match.token->text.size());
-  }
+  impl_->Encode(text, parse_special, 0, &ids);
   return ids;
 }
 

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <system_error>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
@@ -106,7 +107,8 @@ absl::StatusOr<AddedToken> ParseAddedToken(const Json& json) {
                   json["id"].get<uint64_t>() <= kLargestId && json.contains("content") && json["content"].is_string() &&
                   !json["content"].get<std::string>().empty();
   if (!complete) return InvalidArgument(reason::kFileCorrupt, "an added token lacks id or content");
-  AddedToken token{json["content"].get<std::string>(), json["id"].get<int32_t>(), !IsUnset(json, "special")};
+  AddedToken token{json["content"].get<std::string>(), json["id"].get<int32_t>(), !IsUnset(json, "special"),
+                   !IsUnset(json, "normalized")};
   for (const char* field : {"single_word", "lstrip", "rstrip"}) {
     if (!IsUnset(json, field)) return Unsupported("added token \"", token.text, "\": ", field, " is not supported");
   }
@@ -159,7 +161,8 @@ absl::StatusOr<TokenizerFiles> ReadVocabAndMerges(const std::string& vocab_path,
     files.merges.emplace_back(parts[0], parts[1]);
   }
   auto end_of_text = files.vocabulary.find(kEndOfText);
-  if (end_of_text != files.vocabulary.end()) files.added.push_back({kEndOfText, end_of_text->second, true});
+  if (end_of_text != files.vocabulary.end())
+    files.added.push_back({kEndOfText, end_of_text->second, /*special=*/true, /*normalized=*/false});
   return files;
 }
 
@@ -169,11 +172,12 @@ absl::StatusOr<TokenizerFiles> ReadTokenizerFiles(const std::string& folder) {
   std::string json = (fs::path(folder) / "tokenizer.json").string();
   std::string vocab = (fs::path(folder) / "vocab.json").string();
   std::string merges = (fs::path(folder) / "merges.txt").string();
-  if (fs::exists(json)) {
+  std::error_code unreadable;  // counts as not there
+  if (fs::exists(json, unreadable)) {
     auto files = ReadTokenizerJson(json);
     return files.ok() ? files : absl::StatusOr<TokenizerFiles>(WithContext(files.status(), json));
   }
-  if (fs::exists(vocab) && fs::exists(merges)) return ReadVocabAndMerges(vocab, merges);
+  if (fs::exists(vocab, unreadable) && fs::exists(merges, unreadable)) return ReadVocabAndMerges(vocab, merges);
   return NotFound(reason::kTokenizerMissing, folder, " has no tokenizer.json, and not both vocab.json and merges.txt");
 }
 

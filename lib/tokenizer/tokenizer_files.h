@@ -14,6 +14,7 @@ struct AddedToken {
   std::string text;
   int32_t id;
   bool special;
+  bool normalized;  // looked for only in what the tokens that are not normalized have left
 };
 
 // What a tokenizer's files say.

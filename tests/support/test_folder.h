@@ -16,9 +16,9 @@ namespace superpose {
 class TestFolder {
  public:
   TestFolder()
-      : path_(std::filesystem::path(testing::TempDir()) /
-              absl::StrCat("superpose_", getpid(), "_",
-                           testing::UnitTest::GetInstance()->current_test_info()->name())) {
+      : path_(
+            std::filesystem::path(testing::TempDir()) /
+            absl::StrCat("superpose_", getpid(), "_", testing::UnitTest::GetInstance()->current_test_info()->name())) {
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }

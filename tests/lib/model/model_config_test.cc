@@ -91,13 +91,27 @@ TEST_F(ModelConfigTest, WhatCannotBeRepresentedIsRefusedByName) {
 }
 
 TEST_F(ModelConfigTest, ValuesOutOfRangeAreRefusedByName) {
-  const std::pair<const char*, Json> refused[] = {
-      {"n_embd", 0},         {"n_embd", -24},       {"n_embd", 24.5},        {"n_embd", "24"},
-      {"n_embd", 25},        {"n_layer", 0},        {"n_head", 0},           {"n_head", 1LL << 40},
-      {"vocab_size", 0},     {"n_positions", 0},    {"n_positions", true},   {"n_inner", 0},
-      {"n_inner", "wide"},   {"bos_token_id", -1},  {"bos_token_id", 100},   {"eos_token_id", 100},
-      {"eos_token_id", "x"}, {"n_embd", UINT64_MAX}, {"layer_norm_epsilon", 0.0}, {"layer_norm_epsilon", -1e-5},
-      {"layer_norm_epsilon", 1.0}};
+  const std::pair<const char*, Json> refused[] = {{"n_embd", 0},
+                                                  {"n_embd", -24},
+                                                  {"n_embd", 24.5},
+                                                  {"n_embd", "24"},
+                                                  {"n_embd", 25},
+                                                  {"n_layer", 0},
+                                                  {"n_head", 0},
+                                                  {"n_head", 1LL << 40},
+                                                  {"vocab_size", 0},
+                                                  {"n_positions", 0},
+                                                  {"n_positions", true},
+                                                  {"n_inner", 0},
+                                                  {"n_inner", "wide"},
+                                                  {"bos_token_id", -1},
+                                                  {"bos_token_id", 100},
+                                                  {"eos_token_id", 100},
+                                                  {"eos_token_id", "x"},
+                                                  {"n_embd", UINT64_MAX},
+                                                  {"layer_norm_epsilon", 0.0},
+                                                  {"layer_norm_epsilon", -1e-5},
+                                                  {"layer_norm_epsilon", 1.0}};
   for (const auto& [field, value] : refused) {
     const auto config = Read({{field, value}});
     EXPECT_THAT(config, IsError(kInvalid, reason::kFileCorrupt)) << field << " " << value;

@@ -110,8 +110,8 @@ TEST_F(ModelFolderTest, AChangedWeightChangesTheContentHash) {
 }
 
 TEST_F(ModelFolderTest, EveryMissingTensorIsNamed) {
-  for (const char* name : {"wte.weight", "wpe.weight", "ln_f.bias", "h.0.ln_1.weight", "h.1.attn.c_attn.bias",
-                           "h.2.mlp.c_proj.weight"}) {
+  for (const char* name :
+       {"wte.weight", "wpe.weight", "ln_f.bias", "h.0.ln_1.weight", "h.1.attn.c_attn.bias", "h.2.mlp.c_proj.weight"}) {
     TensorMap weights = weights_;
     ASSERT_EQ(weights.erase(std::string("transformer.") + name), 1U);
     const auto model = LoadWith(weights);
@@ -122,9 +122,9 @@ TEST_F(ModelFolderTest, EveryMissingTensorIsNamed) {
 
 TEST_F(ModelFolderTest, AWrongShapeIsNamedWithTheShapeThatIsWanted) {
   const std::pair<const char*, std::vector<int64_t>> wrong[] = {{"h.1.mlp.c_fc.weight", {128, 32}},
-                                                               {"wte.weight", {255, 32}},
-                                                               {"wpe.weight", {64, 32, 1}},
-                                                               {"h.0.ln_2.bias", {}}};
+                                                                {"wte.weight", {255, 32}},
+                                                                {"wpe.weight", {64, 32, 1}},
+                                                                {"h.0.ln_2.bias", {}}};
   for (const auto& [name, shape] : wrong) {
     TensorMap weights = weights_;
     weights[std::string("transformer.") + name] = at::zeros(shape);

@@ -295,8 +295,7 @@ TEST_F(PytorchFileTest, PicklesThatTakeWhatIsNotThereAreCorrupt) {
                                             "J1.",
                                             "M1",
                                             "K",
-                                            "U\x05"
-                                            "ab",
+                                            std::string("U\x05") + "ab",
                                             "\x8d\xff\xff\xff\xff\xff\xff\xff\xff.",
                                             "\x8e\xff\xff\xff\xff\xff\xff\xff\x7f.",
                                             "\x95.",

@@ -90,9 +90,8 @@ class DeviceExecutorTest : public testing::Test {
   FakeClock clock_;
   Metrics metrics_;
   Notification release_;
-  DeviceExecutor executor_{{.threads = 1, .slice = absl::Milliseconds(50), .max_waiting_requests = 2},
-                           &clock_,
-                           &metrics_};
+  DeviceExecutor executor_{
+      {.threads = 1, .slice = absl::Milliseconds(50), .max_waiting_requests = 2}, &clock_, &metrics_};
 };
 
 TEST_F(DeviceExecutorTest, RunAndWaitReturnsWhatTheBodyReturnedOnTheDevicesThread) {
@@ -160,8 +159,7 @@ TEST_F(DeviceExecutorTest, AFullQueueRefusesAllButWhatContinues) {
   ASSERT_OK(executor_.Submit(second.Request()));
   DeviceRequest refused;
   refused.run = [](const absl::Status&) { ADD_FAILURE() << "a refused request was run"; };
-  EXPECT_THAT(executor_.Submit(std::move(refused)),
-              IsError(absl::StatusCode::kResourceExhausted, reason::kQueueFull));
+  EXPECT_THAT(executor_.Submit(std::move(refused)), IsError(absl::StatusCode::kResourceExhausted, reason::kQueueFull));
   DeviceRequest part = continued.Request();
   part.continues = true;
   ASSERT_OK(executor_.Submit(std::move(part)));
@@ -187,6 +185,7 @@ TEST_F(DeviceExecutorTest, ASliceLastsAsLongAsTheOptionsSay) {
                       return units.size() < 2;
                     }));
   done.Wait();
+  executor_.Stop();
   EXPECT_THAT(units, ElementsAre(5, 5));
 }
 
@@ -209,6 +208,7 @@ TEST_F(DeviceExecutorTest, ARequestEndsTheSliceAndIsAnsweredWithinTwo) {
     EXPECT_LE(at_answer - before, 2);
   }
   ending = true;
+  executor_.Stop();
 }
 
 TEST_F(DeviceExecutorTest, ARequestThatAlwaysContinuesLeavesJobsTheirTurns) {
@@ -230,6 +230,7 @@ TEST_F(DeviceExecutorTest, ARequestThatAlwaysContinuesLeavesJobsTheirTurns) {
   first.run = part;
   ASSERT_OK(executor_.Submit(std::move(first)));
   answer.Wait();
+  executor_.Stop();
   for (size_t i = 1; i < slices.size(); ++i) EXPECT_THAT(slices[i - 1], Lt(slices[i]));
 }
 
@@ -249,6 +250,7 @@ TEST_F(DeviceExecutorTest, TurnsGoAroundUsers) {
   executor_.AddWork("bob", twice("b1"));
   Release();
   done.Wait();
+  executor_.Stop();
   EXPECT_THAT(order, ElementsAre("a1", "b1", "a2", "b1", "a1", "a2"));
 }
 
@@ -266,6 +268,7 @@ TEST_F(DeviceExecutorTest, WorkThatEndsItsTurnsStandsStillUntilItIsAddedAgain) {
   EXPECT_EQ(slices, 1);
   executor_.AddWork("ada", work);
   second.Wait();
+  executor_.Stop();
   EXPECT_EQ(slices, 2);
 }
 

@@ -1,0 +1,350 @@
+#include "lib/corpus/corpus.h"
+
+#include <ATen/ATen.h>
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "gmock/gmock.h"
+#include "lib/corpus/text_documents.h"
+#include "lib/tensor_io/npy.h"
+#include "tests/status_matchers.h"
+#include "tests/support/test_folder.h"
+
+namespace superpose {
+namespace {
+
+constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
+constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
+constexpr int64_t kBos = 300, kEos = 301, kVocabulary = 302;
+constexpr int64_t kAb = 256;  // the one merge; below it, a byte is its own id
+
+using Rows = std::vector<std::vector<int64_t>>;
+
+std::string Utf8(int code_point) {
+  if (code_point < 0x80) return std::string(1, static_cast<char>(code_point));
+  return {static_cast<char>(0xC0 | (code_point >> 6)), static_cast<char>(0x80 | (code_point & 0x3F))};
+}
+
+// GPT-2 spells a printable byte as the character of that number, and the others, in order, as characters from 256 on.
+nlohmann::json ByteVocabulary() {
+  nlohmann::json vocabulary;
+  int next = 256;
+  for (int byte = 0; byte < 256; ++byte) {
+    const bool printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 255 && byte != 173);
+    vocabulary[Utf8(printable ? byte : next++)] = byte;
+  }
+  vocabulary["ab"] = kAb;
+  return vocabulary;
+}
+
+std::string Line(const std::string& text) { return nlohmann::json{{"text", text}}.dump() + "\n"; }
+
+template <typename Integer>
+std::string LittleEndian(const std::vector<Integer>& ids) {
+  std::string bytes;
+  for (const Integer id : ids) {
+    for (size_t byte = 0; byte < sizeof id; ++byte) bytes.push_back(static_cast<char>((id >> (8 * byte)) & 0xFF));
+  }
+  return bytes;
+}
+
+class CorpusTest : public testing::Test {
+ protected:
+  using Loaded = absl::StatusOr<std::shared_ptr<const Corpus>>;
+
+  void SetUp() override {
+    folder_.Write("vocab.json", ByteVocabulary().dump());
+    folder_.Write("merges.txt", "#version: 0.2\na b\n");
+    ASSERT_OK_AND_ASSIGN(tokenizer_, Tokenizer::Load(folder_.path()));
+  }
+  Loaded Load(const CorpusFile& file, int64_t vocab_size = kVocabulary, int64_t bos = kBos) const {
+    return Corpus::Load(file, tokenizer_.get(), vocab_size, bos, kEos);
+  }
+  Loaded LoadFile(const std::string& name, absl::string_view bytes) const {
+    return Load({.path = folder_.Write(name, bytes), .token_dtype = ""});
+  }
+  Loaded LoadBin(absl::string_view bytes, const std::string& dtype) const {
+    return Load({.path = folder_.Write("ids.bin", bytes), .token_dtype = dtype});
+  }
+  Loaded LoadNpy(const at::Tensor& ids, int64_t vocab_size = kVocabulary, int64_t bos = kBos) const {
+    EXPECT_OK(WriteNpy(folder_.File("ids.npy"), ids));
+    return Load({.path = folder_.File("ids.npy"), .token_dtype = ""}, vocab_size, bos);
+  }
+
+  TestFolder folder_;
+  std::shared_ptr<const Tokenizer> tokenizer_;
+};
+
+Rows RowsOf(const at::Tensor& tokens) {
+  EXPECT_EQ(tokens.scalar_type(), at::kLong);
+  EXPECT_EQ(tokens.dim(), 2);
+  Rows rows;
+  for (int64_t row = 0; row < tokens.size(0); ++row) {
+    const int64_t* ids = tokens.const_data_ptr<int64_t>() + row * tokens.size(1);
+    rows.emplace_back(ids, ids + tokens.size(1));
+  }
+  return rows;
+}
+
+// All sequences, in order.
+Rows Cut(const absl::StatusOr<std::shared_ptr<const Corpus>>& corpus, int64_t context_length,
+         CorpusSplit split = CorpusSplit::kAll) {
+  EXPECT_OK(corpus);
+  if (!corpus.ok()) return {};
+  const auto sequences = (*corpus)->Sequences(context_length, split);
+  EXPECT_OK(sequences);
+  if (!sequences.ok()) return {};
+  EXPECT_EQ((*sequences)->length(), context_length);
+  std::vector<int64_t> indices((*sequences)->count());
+  for (size_t i = 0; i < indices.size(); ++i) indices[i] = static_cast<int64_t>(i);
+  return RowsOf((*sequences)->Gather(indices));
+}
+
+absl::Status CutError(const absl::StatusOr<std::shared_ptr<const Corpus>>& corpus, int64_t context_length,
+                      CorpusSplit split = CorpusSplit::kAll) {
+  EXPECT_OK(corpus);
+  return corpus.ok() ? (*corpus)->Sequences(context_length, split).status() : absl::OkStatus();
+}
+
+TEST_F(CorpusTest, ALongRowOfIdsIsCutAndEveryChunkStartsWithBos) {
+  const auto corpus = LoadNpy(at::arange(10, at::kLong));
+  EXPECT_EQ(Cut(corpus, 4), (Rows{{kBos, 0, 1, 2}, {kBos, 3, 4, 5}, {kBos, 6, 7, 8}}));
+  EXPECT_EQ(Cut(corpus, 6), (Rows{{kBos, 0, 1, 2, 3, 4}, {kBos, 5, 6, 7, 8, 9}}));
+  EXPECT_EQ(Cut(corpus, 11), (Rows{{kBos, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}));
+  EXPECT_EQ(Cut(corpus, 2).size(), 10U);
+  EXPECT_FALSE((*corpus)->is_array());
+  EXPECT_EQ((*corpus)->documents(), 0);
+  EXPECT_EQ((*corpus)->tokens(), 10);
+}
+
+TEST_F(CorpusTest, ARowTooShortForOneSequenceIsTooSmall) {
+  const auto corpus = LoadNpy(at::arange(10, at::kLong));
+  const absl::Status status = CutError(corpus, 12);
+  EXPECT_THAT(status, IsError(kPrecondition, reason::kCorpusTooSmall));
+  EXPECT_THAT(status, MessageHas("10 tokens"));
+  EXPECT_THAT(CutError(corpus, std::numeric_limits<int64_t>::max()), IsError(kPrecondition, reason::kCorpusTooSmall));
+}
+
+TEST_F(CorpusTest, AnArraysRowsAreTheSequencesAsTheyAre) {
+  const auto corpus = LoadNpy(at::tensor({5, 6, 7, 8, 9, 0}, at::kInt).view({2, 3}));
+  EXPECT_EQ(Cut(corpus, 3), (Rows{{5, 6, 7}, {8, 9, 0}}));
+  EXPECT_TRUE((*corpus)->is_array());
+  EXPECT_EQ((*corpus)->row_length(), 3);
+  EXPECT_EQ((*corpus)->tokens(), 6);
+  EXPECT_THAT(CutError(corpus, 2), IsError(kInvalid, reason::kConfigInvalid));
+  EXPECT_THAT(CutError(corpus, 4), MessageHas("3 tokens"));
+  EXPECT_EQ(Cut(LoadNpy(at::tensor({5, 6}, at::kInt).view({2, 1})), 1), (Rows{{5}, {6}}));
+}
+
+TEST_F(CorpusTest, SequencesAreGatheredInAnyOrderAndAgain) {
+  const auto corpus = LoadNpy(at::arange(9, at::kLong));
+  ASSERT_OK_AND_ASSIGN(const auto sequences, (*corpus)->Sequences(4, CorpusSplit::kAll));
+  EXPECT_EQ(RowsOf(sequences->Gather({2, 0, 2})), (Rows{{kBos, 6, 7, 8}, {kBos, 0, 1, 2}, {kBos, 6, 7, 8}}));
+  EXPECT_EQ(sequences->Gather({}).sizes(), at::IntArrayRef({0, 4}));
+}
+
+TEST_F(CorpusTest, SequencesOutliveTheirCorpus) {
+  auto tokens = LoadNpy(at::arange(4, at::kLong)), text = LoadFile("a.txt", "wxyz");
+  ASSERT_OK_AND_ASSIGN(const auto ids, (*tokens)->Sequences(5, CorpusSplit::kAll));
+  ASSERT_OK_AND_ASSIGN(const auto words, (*text)->Sequences(5, CorpusSplit::kAll));
+  tokens->reset();
+  text->reset();
+  EXPECT_EQ(RowsOf(ids->Gather({0})), (Rows{{kBos, 0, 1, 2, 3}}));
+  EXPECT_EQ(RowsOf(words->Gather({0})), (Rows{{kBos, 'w', 'x', 'y', 'z'}}));
+}
+
+TEST_F(CorpusTest, IdsMayHaveAnyIntegerType) {
+  for (const at::ScalarType type :
+       {at::kByte, at::kChar, at::kShort, at::kInt, at::kLong, at::kUInt16, at::kUInt32, at::kUInt64}) {
+    EXPECT_EQ(Cut(LoadNpy(at::tensor({1, 127, 3}, at::kLong).to(type)), 4), (Rows{{kBos, 1, 127, 3}})) << type;
+  }
+}
+
+TEST_F(CorpusTest, BinFilesAreLittleEndian) {
+  const std::string narrow = LittleEndian<uint16_t>({1, 258, 3, 301});
+  EXPECT_EQ(narrow.substr(2, 2), "\x02\x01");
+  for (const char* dtype : {"", "uint16"}) EXPECT_EQ(Cut(LoadBin(narrow, dtype), 5), (Rows{{kBos, 1, 258, 3, 301}}));
+  EXPECT_EQ(Cut(LoadBin(LittleEndian<uint32_t>({1, 258, 301}), "uint32"), 4), (Rows{{kBos, 1, 258, 301}}));
+}
+
+TEST_F(CorpusTest, DocumentsAreJoinedByEndOfTextAndMayBeEmpty) {
+  // ab c <eos> <eos> x y z
+  const auto corpus = LoadFile("docs.jsonl", Line("abc") + Line("") + Line("xyz"));
+  EXPECT_EQ(Cut(corpus, 8), (Rows{{kBos, kAb, 'c', kEos, kEos, 'x', 'y', 'z'}}));
+  EXPECT_EQ(Cut(corpus, 4), (Rows{{kBos, kAb, 'c', kEos}, {kBos, kEos, 'x', 'y'}}));
+  EXPECT_EQ(Cut(corpus, 2).size(), 7U);
+  EXPECT_EQ((*corpus)->documents(), 3);
+  EXPECT_EQ((*corpus)->tokens(), 7);
+  EXPECT_THAT(CutError(corpus, 9), IsError(kPrecondition, reason::kCorpusTooSmall));
+}
+
+TEST_F(CorpusTest, NoTokenReachesOverTheEndOfADocument) {
+  EXPECT_EQ(Cut(LoadFile("docs.jsonl", Line("a") + Line("b")), 4), (Rows{{kBos, 'a', kEos, 'b'}}));
+}
+
+TEST_F(CorpusTest, EmptyDocumentsAtTheEndsCountTheirEndOfText) {
+  EXPECT_EQ(Cut(LoadFile("docs.jsonl", Line("") + Line("x") + Line("")), 4), (Rows{{kBos, kEos, 'x', kEos}}));
+}
+
+TEST_F(CorpusTest, BlankLinesOtherFieldsAndBothLineEndsAreTaken) {
+  const auto corpus = LoadFile("docs.jsonl", "\n{\"id\": 1, \"text\": \"x\"}\r\n  \t\n\r\n{\"text\": \"\\u0079\"}");
+  EXPECT_EQ(Cut(corpus, 4), (Rows{{kBos, 'x', kEos, 'y'}}));
+  EXPECT_EQ((*corpus)->documents(), 2);
+}
+
+TEST_F(CorpusTest, ATextFileIsOneDocumentOfPlainText) {
+  const std::string text = "x\n\n<|endoftext|>\xC3\xA9\n";
+  const auto corpus = LoadFile("book.txt", text);
+  std::vector<int64_t> expected = {kBos};
+  for (const char byte : text) expected.push_back(static_cast<uint8_t>(byte));
+  EXPECT_EQ(Cut(corpus, static_cast<int64_t>(expected.size())), Rows{expected});
+  EXPECT_EQ((*corpus)->documents(), 1);
+}
+
+// SHA-256 of the text, first 8 bytes, modulo 100, as Python's hashlib gives it: "document 35" 2, "document 59" 1,
+// "a" 50, "b" 46, "hello" 42.
+TEST_F(CorpusTest, TheTextItselfDecidesWhetherADocumentIsHeldOut) {
+  EXPECT_TRUE(IsHeldout("document 35"));
+  EXPECT_TRUE(IsHeldout("document 59"));
+  for (const char* text : {"a", "b", "hello", "document 35 "}) EXPECT_FALSE(IsHeldout(text)) << text;
+}
+
+TEST_F(CorpusTest, EachSplitJoinsItsOwnDocuments) {
+  const auto corpus = LoadFile("docs.jsonl", Line("a") + Line("document 35") + Line("b") + Line("document 59"));
+  EXPECT_EQ(Cut(corpus, 4, CorpusSplit::kTrain), (Rows{{kBos, 'a', kEos, 'b'}}));
+  const std::vector<int64_t> start = {kBos, 'd', 'o', 'c', 'u', 'm', 'e', 'n', 't', ' ', '3', '5', kEos, 'd'};
+  EXPECT_EQ(Cut(corpus, 14, CorpusSplit::kHeldout), Rows{start});
+  EXPECT_EQ(Cut(corpus, 24, CorpusSplit::kHeldout).size(), 1U);
+  EXPECT_THAT(CutError(corpus, 25, CorpusSplit::kHeldout), IsError(kPrecondition, reason::kCorpusTooSmall));
+  EXPECT_EQ(Cut(corpus, 28).size(), 1U);
+  EXPECT_THAT(CutError(corpus, 29), MessageHas("27 tokens"));
+}
+
+TEST_F(CorpusTest, ASplitWithoutDocumentsIsTooSmall) {
+  const absl::Status heldout = CutError(LoadFile("a.txt", "hello"), 2, CorpusSplit::kHeldout);
+  EXPECT_THAT(heldout, IsError(kPrecondition, reason::kCorpusTooSmall));
+  EXPECT_THAT(heldout, MessageHas("\"heldout\" has 0 tokens"));
+  const auto corpus = LoadFile("b.txt", "document 35");
+  EXPECT_THAT(CutError(corpus, 2, CorpusSplit::kTrain), IsError(kPrecondition, reason::kCorpusTooSmall));
+  EXPECT_EQ(Cut(corpus, 12, CorpusSplit::kHeldout).size(), 1U);
+}
+
+TEST_F(CorpusTest, TokenFilesHaveNoSplit) {
+  const auto row = LoadNpy(at::arange(10, at::kLong));
+  for (const CorpusSplit split : {CorpusSplit::kTrain, CorpusSplit::kHeldout})
+    EXPECT_THAT(CutError(row, 4, split), IsError(kInvalid, reason::kConfigInvalid));
+  const auto array = LoadNpy(at::zeros({2, 4}, at::kLong));
+  EXPECT_THAT(CutError(array, 4, CorpusSplit::kTrain), IsError(kInvalid, reason::kConfigInvalid));
+}
+
+TEST_F(CorpusTest, ContextLengthsThatHoldNoTokenAreRefused) {
+  const auto corpus = LoadNpy(at::arange(10, at::kLong));
+  for (const int64_t length : {int64_t{1}, int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()})
+    EXPECT_THAT(CutError(corpus, length), IsError(kInvalid, reason::kConfigInvalid)) << length;
+}
+
+TEST_F(CorpusTest, TheContentHashIsOfTheIdsAndTheCut) {
+  const at::Tensor ids = at::tensor({1, 2, 3, 4}, at::kInt);
+  const std::string hash = (*LoadNpy(ids))->content_hash();
+  EXPECT_THAT(hash, testing::MatchesRegex("[0-9a-f]{64}"));
+  EXPECT_EQ((*LoadNpy(ids.to(at::kLong)))->content_hash(), hash);
+  EXPECT_EQ((*LoadBin(LittleEndian<uint16_t>({1, 2, 3, 4}), ""))->content_hash(), hash);
+  EXPECT_NE((*LoadNpy(ids.view({2, 2})))->content_hash(), hash);
+  EXPECT_NE((*LoadNpy(at::tensor({1, 2, 4, 3}, at::kInt)))->content_hash(), hash);
+  EXPECT_NE((*LoadNpy(ids, kVocabulary, kBos - 1))->content_hash(), hash);
+  const std::string two = (*LoadFile("a.jsonl", Line("xy") + Line("z")))->content_hash();
+  EXPECT_NE((*LoadFile("b.jsonl", Line("x") + Line("yz")))->content_hash(), two);
+}
+
+TEST_F(CorpusTest, IdsOutsideTheVocabularyAreNamed) {
+  EXPECT_OK(LoadNpy(at::tensor({0, 9}, at::kLong), 10));
+  for (const int64_t id : {int64_t{10}, int64_t{-1}, int64_t{1} << 40}) {
+    at::Tensor ids = at::zeros({5000}, at::kLong);
+    ids[4998] = id;
+    const auto corpus = LoadNpy(ids, 10);
+    EXPECT_THAT(corpus, IsError(kInvalid, reason::kTokenOutOfRange));
+    EXPECT_THAT(corpus, MessageHas(absl::StrCat("token id ", id, " at position 4998")));
+  }
+  EXPECT_THAT(LoadNpy(at::tensor({int64_t{-1}}, at::kLong).view(at::kUInt64)),
+              IsError(kInvalid, reason::kTokenOutOfRange));
+  const CorpusFile text = {.path = folder_.Write("a.txt", "ab"), .token_dtype = ""};
+  EXPECT_OK(Load(text, kAb + 1));
+  EXPECT_THAT(Load(text, kAb), IsError(kInvalid, reason::kTokenOutOfRange));
+}
+
+TEST_F(CorpusTest, ArraysThatHoldNoTokenIdsAreUnsupported) {
+  for (const at::Tensor& array : {at::zeros({4}, at::kFloat), at::zeros({4}, at::kDouble), at::zeros({4}, at::kBool),
+                                  at::zeros({}, at::kLong), at::zeros({1, 2, 3}, at::kLong)}) {
+    const auto corpus = LoadNpy(array);
+    EXPECT_THAT(corpus, IsError(kInvalid, reason::kFileUnsupported)) << array.sizes();
+    EXPECT_THAT(corpus, MessageHas("ids.npy"));
+  }
+}
+
+TEST_F(CorpusTest, FilesWithoutTokensAreEmpty) {
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{0}, {0, 3}, {3, 0}})
+    EXPECT_THAT(LoadNpy(at::zeros(shape, at::kLong)), IsError(kInvalid, reason::kEmptyInput));
+  EXPECT_THAT(LoadBin("", ""), IsError(kInvalid, reason::kEmptyInput));
+  EXPECT_THAT(LoadFile("a.txt", ""), IsError(kInvalid, reason::kEmptyInput));
+  EXPECT_THAT(LoadFile("a.jsonl", ""), IsError(kInvalid, reason::kEmptyInput));
+  EXPECT_THAT(LoadFile("a.jsonl", "\n \n"), IsError(kInvalid, reason::kEmptyInput));
+  EXPECT_THAT(LoadFile("a.jsonl", Line("") + Line("")), IsError(kInvalid, reason::kEmptyInput));
+}
+
+TEST_F(CorpusTest, BinFilesThatCannotBeReadAreRefused) {
+  EXPECT_THAT(LoadBin("abc", "uint16"), IsError(kInvalid, reason::kFileCorrupt));
+  EXPECT_THAT(LoadBin("abcdef", "uint32"), IsError(kInvalid, reason::kFileCorrupt));
+  for (const char* dtype : {"int16", "UINT16", "uint8", "float32"}) {
+    const auto corpus = LoadBin("abcd", dtype);
+    EXPECT_THAT(corpus, IsError(kInvalid, reason::kConfigInvalid)) << dtype;
+    EXPECT_THAT(corpus, MessageHas(dtype));
+  }
+}
+
+TEST_F(CorpusTest, OtherEndingsAndMissingFilesAreNamed) {
+  for (const char* name : {"a.csv", "a.parquet", "a", "npy", "a.TXT"}) {
+    const auto corpus = LoadFile(name, "abcd");
+    EXPECT_THAT(corpus, IsError(kInvalid, reason::kFileUnsupported)) << name;
+    EXPECT_THAT(corpus, MessageHas(".jsonl"));
+  }
+  for (const char* name : {"nowhere.npy", "nowhere.bin", "nowhere.txt", "nowhere.jsonl"}) {
+    const auto corpus = Load({.path = folder_.File(name), .token_dtype = ""});
+    EXPECT_THAT(corpus, IsError(absl::StatusCode::kNotFound, reason::kFileNotFound));
+    EXPECT_THAT(corpus, MessageHas(name));
+  }
+}
+
+TEST_F(CorpusTest, TextNeedsATokenizerAndTokenFilesDoNot) {
+  for (const char* name : {"a.txt", "a.jsonl"}) {
+    const CorpusFile file = {.path = folder_.Write(name, Line("x")), .token_dtype = ""};
+    EXPECT_THAT(Corpus::Load(file, nullptr, kVocabulary, kBos, kEos),
+                IsError(kPrecondition, reason::kTokenizerMissing));
+  }
+  const CorpusFile bin = {.path = folder_.Write("a.bin", LittleEndian<uint16_t>({1})), .token_dtype = ""};
+  EXPECT_OK(Corpus::Load(bin, nullptr, kVocabulary, kBos, kEos));
+}
+
+TEST_F(CorpusTest, TextThatIsNoUtf8IsNamedByByteAndLine) {
+  const auto text = LoadFile("a.txt", "ok\xFF");
+  EXPECT_THAT(text, IsError(kInvalid, reason::kInvalidUtf8));
+  EXPECT_THAT(text, MessageHas("byte 2"));
+  EXPECT_THAT(LoadFile("cut.txt", "ok\xC3"), IsError(kInvalid, reason::kInvalidUtf8));
+  const auto line = LoadFile("a.jsonl", Line("x") + "\n{\"text\": \"\xFF\"}\n");
+  EXPECT_THAT(line, IsError(kInvalid, reason::kInvalidUtf8));
+  EXPECT_THAT(line, MessageHas("line 3"));
+}
+
+TEST_F(CorpusTest, LinesThatAreNoDocumentsAreNamedByTheirNumber) {
+  for (const char* line : {"text", "[]", "{}", "\"x\"", "{\"text\": 5}", "{\"text\": null}", "{\"Text\": \"x\"}",
+                           "{\"text\": \"x\"", "{\"text\": \"x\"} {}", "{\"text\": \"\\ud800\"}"}) {
+    const auto corpus = LoadFile("a.jsonl", Line("x") + line + "\n" + Line("y"));
+    EXPECT_THAT(corpus, IsError(kInvalid, reason::kFileCorrupt)) << line;
+    EXPECT_THAT(corpus, MessageHas("a.jsonl, line 2"));
+  }
+  EXPECT_THAT(LoadFile("deep.jsonl", std::string(100000, '[')), IsError(kInvalid, reason::kFileCorrupt));
+}
+
+}  // namespace
+}  // namespace superpose
