@@ -108,6 +108,7 @@ absl::StatusOr<ModelConfig> ParseConfig(const Json& json) {
   config.attention_scale = scaled ? 1.0 / std::sqrt(static_cast<double>(config.d_model / config.n_heads)) : 1.0;
   SUPERPOSE_ASSIGN_OR_RETURN(config.scale_attention_by_inverse_layer,
                              Flag(json, "scale_attn_by_inverse_layer_idx", false));
+  SUPERPOSE_ASSIGN_OR_RETURN(config.tie_word_embeddings, Flag(json, "tie_word_embeddings", true));
   SUPERPOSE_RETURN_IF_ERROR(CheckSupported(json, config));
   return config;
 }

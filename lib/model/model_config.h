@@ -21,10 +21,11 @@ struct ModelConfig {
   std::string activation_function;  // "gelu_new", "gelu" or "relu"
   double attention_scale = 1.0;  // scores are q.k * attention_scale (1/sqrt(d_head) unless the config says otherwise)
   bool scale_attention_by_inverse_layer = false;
+  bool tie_word_embeddings = true;  // false: the unembedding must be a tensor of its own
 };
 
 // Reads config.json. MODEL_UNSUPPORTED names the first field whose value cannot be represented; FILE_CORRUPT when it is
-// no JSON or a needed field is missing or out of range.
+// no JSON or a field is missing that is needed, of another type or out of range.
 absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& path);
 
 }  // namespace superpose

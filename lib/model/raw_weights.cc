@@ -94,7 +94,8 @@ absl::StatusOr<TensorMap> ReadRawWeights(const std::string& folder, const ModelC
   SUPERPOSE_ASSIGN_OR_RETURN(TensorMap all, ReadAllTensors(folder));
   TensorMap weights;
   auto shapes = ExpectedShapes(config);
-  if (all.count("lm_head.weight") > 0) shapes.push_back({"lm_head.weight", {config.vocab_size, config.d_model}});
+  if (!config.tie_word_embeddings || all.count("lm_head.weight") > 0)
+    shapes.push_back({"lm_head.weight", {config.vocab_size, config.d_model}});
   for (const auto& [name, shape] : shapes) {
     auto found = all.find(name);
     if (found == all.end()) return NotFound(reason::kTensorMissing, folder, " has no tensor ", name);

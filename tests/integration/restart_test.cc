@@ -37,7 +37,8 @@ bool HasCheckpoint(const TinyServer& server, const std::string& job) {
 }
 
 // Watches the job until `enough`.
-absl::Status WatchUntil(const Client& client, const std::string& job, const std::function<bool(const v1::Job&)>& enough) {
+absl::Status WatchUntil(const Client& client, const std::string& job,
+                        const std::function<bool(const v1::Job&)>& enough) {
   std::stop_source stop;
   client::WatchOptions options;
   options.stop = stop.get_token();

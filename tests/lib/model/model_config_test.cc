@@ -46,6 +46,7 @@ TEST_F(ModelConfigTest, FieldsThatAreNotThereHaveGpt2sDefaults) {
   EXPECT_DOUBLE_EQ(config.layer_norm_epsilon, 1e-5);
   EXPECT_DOUBLE_EQ(config.attention_scale, 1 / std::sqrt(8.0));
   EXPECT_FALSE(config.scale_attention_by_inverse_layer);
+  EXPECT_TRUE(config.tie_word_embeddings);
 }
 
 TEST_F(ModelConfigTest, FieldsThatAreThereAreTaken) {
@@ -56,7 +57,8 @@ TEST_F(ModelConfigTest, FieldsThatAreThereAreTaken) {
                                                        {"layer_norm_epsilon", 1e-6},
                                                        {"activation_function", "relu"},
                                                        {"scale_attn_weights", false},
-                                                       {"scale_attn_by_inverse_layer_idx", true}}));
+                                                       {"scale_attn_by_inverse_layer_idx", true},
+                                                       {"tie_word_embeddings", false}}));
   EXPECT_EQ(config.d_mlp, 40);
   EXPECT_EQ(config.bos_token_id, 0);
   EXPECT_EQ(config.eos_token_id, 7);
@@ -64,6 +66,7 @@ TEST_F(ModelConfigTest, FieldsThatAreThereAreTaken) {
   EXPECT_EQ(config.activation_function, "relu");
   EXPECT_DOUBLE_EQ(config.attention_scale, 1.0);
   EXPECT_TRUE(config.scale_attention_by_inverse_layer);
+  EXPECT_FALSE(config.tie_word_embeddings);
 }
 
 TEST_F(ModelConfigTest, NullMeansTheDefault) {
@@ -124,6 +127,7 @@ TEST_F(ModelConfigTest, ValuesOfTheWrongTypeAreNotTakenForTheDefault) {
                                                   {"activation_function", 5},
                                                   {"add_cross_attention", "yes"},
                                                   {"scale_attn_weights", 0},
+                                                  {"tie_word_embeddings", "no"},
                                                   {"scale_attn_by_inverse_layer_idx", "true"},
                                                   {"layer_norm_epsilon", "1e-5"}};
   for (const auto& [field, value] : refused) {

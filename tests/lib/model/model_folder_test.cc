@@ -90,6 +90,17 @@ TEST_F(ModelFolderTest, AnUnembeddingOfItsOwnIsUsedInsteadOfTheTiedOne) {
   EXPECT_NE(model->content_hash(), golden_->content_hash());
 }
 
+TEST_F(ModelFolderTest, AnUnembeddingThatIsNotTiedMustBeThere) {
+  Json config = Json::parse(Bytes(GoldenPath("model/config.json")));
+  config["tie_word_embeddings"] = false;
+  folder_.Write("config.json", config.dump());
+  const auto model = LoadWith(weights_);
+  EXPECT_THAT(model, IsError(absl::StatusCode::kNotFound, reason::kTensorMissing));
+  EXPECT_THAT(model, MessageHas("lm_head.weight"));
+  weights_["lm_head.weight"] = weights_.at("transformer.wte.weight");
+  EXPECT_OK(LoadWith(weights_));
+}
+
 TEST_F(ModelFolderTest, HalfPrecisionWeightsAreProcessedFromWhatTheyHold) {
   TensorMap half, same;
   for (const auto& [name, tensor] : weights_) {
