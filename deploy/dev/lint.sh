@@ -15,9 +15,9 @@ setup_lint() {
   cp -r "$root"/.venv/lib/python3*/site-packages/google/rpc .dev/googleapis/google/
 }
 
-cpp_files() { find lib server client tests -name '*.cc' -o -name '*.h'; }
+cpp_files() { find lib proto server client tests -name '*.cc' -o -name '*.h'; }
 
-bash_files() { grep -rIlE '^#!.*\bbash|^# shellcheck shell=bash' dev .ci deploy docker tests; }
+bash_files() { grep -rIlE '^#!.*\bbash|^# shellcheck shell=bash' dev .ci deploy tests; }
 
 check() {
   local what=$1
