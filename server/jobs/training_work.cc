@@ -32,27 +32,6 @@ absl::StatusOr<TrainerInputs> InputsOf(const v1::MidcoderTrainingSpec& spec, con
   return inputs;
 }
 
-absl::StatusOr<TrainerConfig> ConfigOf(const v1::MidcoderTrainingSpec& spec, const ModelRegistry& registry) {
-  TrainerConfig config{
-      .form = spec.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp,
-      .gate = spec.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu,
-      .layers = {},
-      .steps = StepsOf(spec),
-      .batch_size = spec.batch_size(),
-      .steps_per_epoch = spec.steps_per_epoch(),
-      .lr = spec.lr(),
-      .weight_decay = spec.weight_decay(),
-      .adam_eps = spec.adam_eps(),
-      .mse_out_param = spec.mse_out_param(),
-      .order = spec.order() == v1::SEQUENCE_ORDER_SEQUENTIAL ? SequenceOrder::kSequential : SequenceOrder::kShuffled,
-      .seed = spec.seed()};
-  for (const std::string& name : spec.transcoders()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder, registry.FindTranscoder(name));
-    config.layers.push_back(transcoder->layer);
-  }
-  return config;
-}
-
 std::map<std::string, double> LossesOf(const StepLoss& loss) {
   return {{"loss", loss.loss},
           {"mse_mid", loss.mse_mid},
@@ -64,7 +43,7 @@ std::map<std::string, double> LossesOf(const StepLoss& loss) {
 
 absl::StatusOr<std::unique_ptr<JobWork>> TrainingWork::Create(const v1::Job& job, const JobParts& parts) {
   SUPERPOSE_ASSIGN_OR_RETURN(TrainerInputs inputs, InputsOf(job.train_midcoder(), *parts.registry));
-  SUPERPOSE_ASSIGN_OR_RETURN(TrainerConfig config, ConfigOf(job.train_midcoder(), *parts.registry));
+  SUPERPOSE_ASSIGN_OR_RETURN(TrainerConfig config, TrainerConfigFor(*parts.registry, job.train_midcoder()));
   return std::unique_ptr<JobWork>(new TrainingWork(job, parts, std::move(inputs), std::move(config)));
 }
 

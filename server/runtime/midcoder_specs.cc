@@ -27,14 +27,14 @@ v1::CorpusSplit TrainingSplit(const Corpus& corpus) {
   return corpus.documents() > 0 ? v1::CORPUS_SPLIT_TRAIN : v1::CORPUS_SPLIT_ALL;
 }
 
-absl::Status CheckAtLeastOne(absl::string_view field, int64_t value) {
-  if (value >= 1) return absl::OkStatus();
-  return InvalidArgument(reason::kConfigInvalid, field, " is ", value, ": it must be 1 or more");
-}
+// So large that nobody needs more, so small that no product of them overflows.
+constexpr int64_t kMostSteps = 1'000'000'000;
+constexpr int64_t kMostTokens = 1'000'000'000'000'000;
+constexpr int64_t kMostSequences = 65536;
 
-absl::Status CheckNotNegative(absl::string_view field, double value) {
-  if (value >= 0 && value <= 1e30) return absl::OkStatus();
-  return InvalidArgument(reason::kConfigInvalid, field, " is ", value, ": it must be a number, 0 or more");
+absl::Status CheckCount(absl::string_view field, int64_t value, int64_t most) {
+  if (value >= 1 && value <= most) return absl::OkStatus();
+  return InvalidArgument(reason::kConfigInvalid, field, " is ", value, ": it must be 1 .. ", most);
 }
 
 void FillTrainingDefaults(v1::MidcoderTrainingSpec* spec) {
@@ -51,26 +51,20 @@ void FillTrainingDefaults(v1::MidcoderTrainingSpec* spec) {
   if (!spec->has_seed()) spec->set_seed(0);
 }
 
-absl::Status CheckTrainingNumbers(const v1::MidcoderTrainingSpec& spec) {
-  constexpr int64_t kMostSequences = 65536;
-  if (!v1::MidForm_IsValid(spec.mid_form()) || !v1::MidGate_IsValid(spec.gate()) ||
-      !v1::SequenceOrder_IsValid(spec.order())) {
-    return InvalidArgument(reason::kConfigInvalid,
-                           "mid_form, gate or order has a value that this server does not know");
+absl::Status CheckEnums(const v1::MidcoderTrainingSpec& spec) {
+  if (v1::MidForm_IsValid(spec.mid_form()) && v1::MidGate_IsValid(spec.gate()) &&
+      v1::SequenceOrder_IsValid(spec.order())) {
+    return absl::OkStatus();
   }
-  if (spec.has_steps()) SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("steps", spec.steps()));
-  if (spec.has_epochs()) SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("epochs", spec.epochs()));
-  if (spec.has_train_tokens()) SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("train_tokens", spec.train_tokens()));
-  SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("batch_size", spec.batch_size()));
-  SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("steps_per_epoch", spec.steps_per_epoch()));
-  if (spec.batch_size() > kMostSequences) {
-    return InvalidArgument(reason::kConfigInvalid, "batch_size is ", spec.batch_size(), ": it must be at most ",
-                           kMostSequences);
-  }
-  SUPERPOSE_RETURN_IF_ERROR(CheckNotNegative("lr", spec.lr()));
-  SUPERPOSE_RETURN_IF_ERROR(CheckNotNegative("weight_decay", spec.weight_decay()));
-  SUPERPOSE_RETURN_IF_ERROR(CheckNotNegative("adam_eps", spec.adam_eps()));
-  return CheckNotNegative("mse_out_param", spec.mse_out_param());
+  return InvalidArgument(reason::kConfigInvalid, "mid_form, gate or order has a value that this server does not know");
+}
+
+absl::Status CheckCounts(const v1::MidcoderTrainingSpec& spec) {
+  if (spec.has_epochs()) SUPERPOSE_RETURN_IF_ERROR(CheckCount("epochs", spec.epochs(), kMostSteps));
+  if (spec.has_train_tokens()) SUPERPOSE_RETURN_IF_ERROR(CheckCount("train_tokens", spec.train_tokens(), kMostTokens));
+  SUPERPOSE_RETURN_IF_ERROR(CheckCount("batch_size", spec.batch_size(), kMostSequences));
+  SUPERPOSE_RETURN_IF_ERROR(CheckCount("steps_per_epoch", spec.steps_per_epoch(), kMostSteps));
+  return CheckCount("steps", StepsOf(spec), kMostSteps);
 }
 
 // The context length to use when the caller left it out.
@@ -82,8 +76,8 @@ int64_t StandardContextLength(const LoadedModel& model, const Corpus& corpus) {
 absl::Status CheckContextLength(const LoadedModel& model, int64_t context_length) {
   int64_t longest = model.model->config().n_positions;
   if (context_length >= 2 && context_length <= longest) return absl::OkStatus();
-  return InvalidArgument(reason::kContextExceeded, "context_length is ", context_length, ": it must be 2 .. ", longest,
-                         " for ", model.name);
+  return InvalidArgument(context_length < 2 ? reason::kConfigInvalid : reason::kContextExceeded, "context_length is ",
+                         context_length, ": it must be 2 .. ", longest, " for ", model.name);
 }
 
 absl::Status CheckCorpusOf(const LoadedModel& model, const LoadedCorpus& corpus) {
@@ -122,8 +116,11 @@ absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry
   SUPERPOSE_RETURN_IF_ERROR(CheckCorpusOf(*model, *corpus));
   FillTrainingDefaults(&spec);
   if (!spec.has_context_length()) spec.set_context_length(StandardContextLength(*model, *corpus->corpus));
-  SUPERPOSE_RETURN_IF_ERROR(CheckTrainingNumbers(spec));
+  SUPERPOSE_RETURN_IF_ERROR(CheckEnums(spec));
   SUPERPOSE_RETURN_IF_ERROR(CheckContextLength(*model, spec.context_length()));
+  SUPERPOSE_RETURN_IF_ERROR(CheckCounts(spec));
+  SUPERPOSE_ASSIGN_OR_RETURN(const TrainerConfig config, TrainerConfigFor(registry, spec));
+  SUPERPOSE_RETURN_IF_ERROR(ValidateTrainerConfig(config));
   SUPERPOSE_RETURN_IF_ERROR(
       SequencesFor(registry, spec.corpus(), spec.context_length(), TrainingSplit(*corpus->corpus)).status());
   return spec;
@@ -147,8 +144,10 @@ absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegi
   if (spec.split() == v1::CORPUS_SPLIT_UNSPECIFIED) {
     spec.set_split(corpus->corpus->documents() > 0 ? v1::CORPUS_SPLIT_HELDOUT : v1::CORPUS_SPLIT_ALL);
   }
-  SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("tokens", spec.tokens()));
-  SUPERPOSE_RETURN_IF_ERROR(CheckAtLeastOne("batch_size", spec.batch_size()));
+  if (!v1::CorpusSplit_IsValid(spec.split()))
+    return InvalidArgument(reason::kConfigInvalid, "split has a value that this server does not know");
+  SUPERPOSE_RETURN_IF_ERROR(CheckCount("tokens", spec.tokens(), kMostTokens));
+  SUPERPOSE_RETURN_IF_ERROR(CheckCount("batch_size", spec.batch_size(), kMostSequences));
   SUPERPOSE_RETURN_IF_ERROR(CheckContextLength(*model, spec.context_length()));
   SUPERPOSE_RETURN_IF_ERROR(SequencesFor(registry, spec.corpus(), spec.context_length(), spec.split()).status());
   return spec;
@@ -159,6 +158,27 @@ int64_t StepsOf(const v1::MidcoderTrainingSpec& spec) {
   if (spec.has_epochs()) return spec.epochs() * spec.steps_per_epoch();
   int64_t epoch_tokens = spec.context_length() * spec.batch_size() * spec.steps_per_epoch();
   return (spec.train_tokens() / epoch_tokens + 1) * spec.steps_per_epoch();
+}
+
+absl::StatusOr<TrainerConfig> TrainerConfigFor(const ModelRegistry& registry, const v1::MidcoderTrainingSpec& spec) {
+  TrainerConfig config{
+      .form = spec.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp,
+      .gate = spec.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu,
+      .layers = {},
+      .steps = StepsOf(spec),
+      .batch_size = spec.batch_size(),
+      .steps_per_epoch = spec.steps_per_epoch(),
+      .lr = spec.lr(),
+      .weight_decay = spec.weight_decay(),
+      .adam_eps = spec.adam_eps(),
+      .mse_out_param = spec.mse_out_param(),
+      .order = spec.order() == v1::SEQUENCE_ORDER_SEQUENTIAL ? SequenceOrder::kSequential : SequenceOrder::kShuffled,
+      .seed = spec.seed()};
+  for (const std::string& name : spec.transcoders()) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder, registry.FindTranscoder(name));
+    config.layers.push_back(transcoder->layer);
+  }
+  return config;
 }
 
 absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const ModelRegistry& registry,

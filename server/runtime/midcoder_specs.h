@@ -4,13 +4,14 @@
 
 #include "absl/status/statusor.h"
 #include "lib/corpus/corpus.h"
+#include "lib/midcoder/trainer_config.h"
 #include "server/runtime/model_registry.h"
 #include "superpose/v1/midcoder.pb.h"
 
 namespace superpose {
 
-// Selectors become full transcoder names. Errors: those of the registry, EMPTY_INPUT, CONFIG_INVALID, CORPUS_TOO_SMALL,
-// SELECTOR_AMBIGUOUS when the transcoders are of several models.
+// Selectors become full transcoder names. Errors: those of the registry, EMPTY_INPUT, CONFIG_INVALID, CONTEXT_EXCEEDED,
+// CORPUS_TOO_SMALL.
 absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry& registry,
                                                              v1::MidcoderTrainingSpec spec);
 
@@ -21,6 +22,9 @@ absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegi
 
 // Optimizer steps of a resolved spec, whichever way its length is given.
 int64_t StepsOf(const v1::MidcoderTrainingSpec& spec);
+
+// What a resolved spec tells the trainer.
+absl::StatusOr<TrainerConfig> TrainerConfigFor(const ModelRegistry& registry, const v1::MidcoderTrainingSpec& spec);
 
 // The sequences that a resolved spec reads.
 absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const ModelRegistry& registry,

@@ -70,6 +70,17 @@ absl::StatusOr<const LoadedTranscoder*> FindByLayer(const LoadedModel& model, co
   return found.front();
 }
 
+absl::Status CheckFits(const Transcoder& transcoder, const Model& model, int64_t layer) {
+  if (transcoder.d_model() != model.config().d_model) {
+    return FailedPrecondition(reason::kTranscoderMismatch, "it reads d_model ", transcoder.d_model(),
+                              " but the model has ", model.config().d_model);
+  }
+  const int64_t declared = transcoder.declared_layer();
+  if (declared < 0 || declared == layer) return absl::OkStatus();
+  return FailedPrecondition(reason::kTranscoderMismatch, "its file says that it was trained on layer ", declared,
+                            ", but the config puts it on layer ", layer);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const ModelRegistry>> ModelRegistry::Load(const v1::ServerConfig& config) {
@@ -100,11 +111,8 @@ absl::Status ModelRegistry::LoadModel(const v1::ModelEntry& entry, const std::st
     std::string name = absl::StrCat(loaded.name, "/transcoders/", file.id());
     SUPERPOSE_RETURN_IF_ERROR(loaded.model->CheckLayer(file.layer()));
     auto transcoder = Transcoder::Load({file.path(), file.log_sparsity_path()}, device);
-    if (!transcoder.ok()) return WithContext(transcoder.status(), name);
-    if ((*transcoder)->d_model() != loaded.model->config().d_model) {
-      return FailedPrecondition(reason::kTranscoderMismatch, name, " reads d_model ", (*transcoder)->d_model(),
-                                " but the model has ", loaded.model->config().d_model);
-    }
+    absl::Status status = transcoder.ok() ? CheckFits(**transcoder, *loaded.model, file.layer()) : transcoder.status();
+    if (!status.ok()) return WithContext(status, name);
     std::optional<int64_t> live_features;
     if ((*transcoder)->has_log_sparsity()) {
       SUPERPOSE_ASSIGN_OR_RETURN(at::Tensor live, (*transcoder)->LiveFeatures());
@@ -163,6 +171,9 @@ absl::StatusOr<const LoadedTranscoder*> ModelRegistry::FindTranscoder(const std:
 }
 
 absl::StatusOr<const LoadedCorpus*> ModelRegistry::FindCorpus(const std::string& name) const {
+  if (!absl::StartsWith(name, "corpora/")) {
+    return InvalidArgument(reason::kNameInvalid, "corpus \"", name, "\" must be corpora/{corpus}");
+  }
   auto found = corpora_.find(name);
   if (found != corpora_.end()) return &found->second;
   return NotFound(reason::kCorpusNotFound, "no corpus \"", name, "\"; there are: ", NamesOf(corpora_));

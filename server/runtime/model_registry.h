@@ -53,7 +53,7 @@ class ModelRegistry {
   absl::StatusOr<const LoadedTranscoder*> FindTranscoder(const std::string& selector) const;
   // The model that a transcoder's resource name or selector begins with.
   absl::StatusOr<const LoadedModel*> ModelOf(const std::string& transcoder_selector) const;
-  // "corpora/{corpus}". CORPUS_NOT_FOUND.
+  // "corpora/{corpus}". CORPUS_NOT_FOUND, NAME_INVALID.
   absl::StatusOr<const LoadedCorpus*> FindCorpus(const std::string& name) const;
 
  private:

@@ -56,8 +56,8 @@ void JobWatch::Start(JobManager* manager, const std::string& name) {
     MutexLock lock(&mutex_);
     starting_ = false;
     if (!job.ok() && !end_.has_value()) end_ = job.status();
-    // What the listener brought in the meantime is newer.
-    if (job.ok() && !delivered_ && !end_.has_value()) {
+    // What the listener brought in the meantime is newer, but nothing is newer than the end.
+    if (job.ok() && (!delivered_ || HasEnded(*job)) && !end_.has_value()) {
       newest_ = *job;
       if (HasEnded(*job)) end_ = absl::OkStatus();
     }

@@ -11,6 +11,9 @@
 namespace superpose {
 namespace {
 
+// Repeated indices can ask for more than any tensor has.
+constexpr int64_t kMostElements = int64_t{1} << 40;
+
 absl::Status OutOfRange(int64_t dimension, int64_t size, int64_t index) {
   return InvalidArgument(reason::kSliceOutOfRange, "dimension ", dimension, " has size ", size, ": ", index,
                          " is outside");
@@ -47,7 +50,10 @@ absl::StatusOr<TensorSelection> TensorSelection::Create(
     v1::DimensionSlice whole;
     const v1::DimensionSlice& slice = dimension < slices.size() ? slices.Get(static_cast<int>(dimension)) : whole;
     SUPERPOSE_ASSIGN_OR_RETURN(std::vector<int64_t> indices, IndicesOf(slice, dimension, tensor.size(dimension)));
-    selection.elements_ *= static_cast<int64_t>(indices.size());
+    if (__builtin_mul_overflow(selection.elements_, static_cast<int64_t>(indices.size()), &selection.elements_) ||
+        selection.elements_ > kMostElements) {
+      return InvalidArgument(reason::kSliceOutOfRange, "the slices choose more than ", kMostElements, " elements");
+    }
     if (dimension + 1 < tensor.dim()) {
       selection.indices_.push_back(std::move(indices));
       continue;

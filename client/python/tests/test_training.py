@@ -147,7 +147,7 @@ def test_a_midcoder_shows_what_it_is(midcoder):
         ({"layer": 9}, superpose.InvalidArgument, "LAYER_OUT_OF_RANGE"),
         ({"layer": [0, 0]}, None, None),
         ({"corpus": "other"}, superpose.NotFound, "CORPUS_NOT_FOUND"),
-        ({"corpus": None}, superpose.NotFound, "CORPUS_NOT_FOUND"),
+        ({"corpus": None}, superpose.InvalidArgument, "NAME_INVALID"),
         ({"corpus": "rows"}, superpose.FailedPrecondition, "CONFIG_INVALID"),
         ({"model": "other"}, superpose.NotFound, "MODEL_NOT_FOUND"),
     ],

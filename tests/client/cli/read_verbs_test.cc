@@ -139,7 +139,5 @@ TEST_F(ReadVerbsTest, ATensorThatCannotBeHadIsExplained) {
   EXPECT_THAT(unwritable.err, HasSubstr("FILE_WRITE_FAILED"));
 }
 
-TEST_F(ReadVerbsTest, ATimeoutThatPassesHasItsOwnExitCode) { EXPECT_EQ(Ask({"models", "--timeout", "1ns"}).code, 6); }
-
 }  // namespace
 }  // namespace superpose::cli

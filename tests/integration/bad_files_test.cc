@@ -1,0 +1,188 @@
+// A server that is given files it cannot use says which and why, and ends; nothing in them is ever run.
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/status_matchers.h"
+#include "tests/support/server_process.h"
+#include "tests/support/test_folder.h"
+#include "tests/support/tiny_server.h"
+
+namespace superpose {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr char kGolden[] = SUPERPOSE_TEST_DATA "/golden/";
+
+struct Ended {
+  int exit_code = -1;
+  std::string output;
+};
+
+// In `folder`, ended after a minute.
+Ended RunServer(const std::string& folder, const std::string& arguments) {
+  const std::string command =
+      absl::StrCat("cd '", folder, "' && timeout 60 '", SUPERPOSE_SERVER, "' ", arguments, " 2>&1");
+  Ended ended;
+  FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return ended;
+  std::array<char, 4096> buffer{};
+  while (const size_t read = fread(buffer.data(), 1, buffer.size(), pipe)) ended.output.append(buffer.data(), read);
+  const int status = pclose(pipe);
+  if (WIFEXITED(status)) ended.exit_code = WEXITSTATUS(status);
+  return ended;
+}
+
+std::string Bytes(const std::string& path) {
+  std::ostringstream bytes;
+  bytes << std::ifstream(path, std::ios::binary).rdbuf();
+  return bytes.str();
+}
+
+class BadFilesTest : public ::testing::Test {
+ protected:
+  // The golden model's folder with these bytes as its weights.
+  std::string ModelWith(const std::string& weights) const {
+    fs::create_directories(folder_.File("model"));
+    folder_.Write("model/config.json", Bytes(absl::StrCat(kGolden, "model/config.json")));
+    folder_.Write("model/model.safetensors", weights);
+    return folder_.File("model");
+  }
+
+  static std::string Model(const std::string& path, const std::string& transcoder = "") {
+    return absl::StrCat("listen_address: '127.0.0.1:0' threads: 1 model { name: 'tiny' path: '", path, "' ", transcoder,
+                        " }");
+  }
+  static std::string GoldenModel(const std::string& transcoder) {
+    return Model(absl::StrCat(kGolden, "model"), transcoder);
+  }
+
+  // Neither `--check` nor the server itself takes this config.
+  void ExpectRefused(const std::string& config, const std::string& reason, const std::string& in_message) const {
+    folder_.Write("server.textproto", config);
+    for (const char* arguments : {"--config server.textproto --check", "--config server.textproto"}) {
+      const Ended ended = RunServer(folder_.path(), arguments);
+      EXPECT_EQ(ended.exit_code, 1) << arguments << "\n" << ended.output;
+      EXPECT_THAT(ended.output, AllOf(HasSubstr(reason), HasSubstr(in_message))) << arguments;
+    }
+  }
+
+  const TestFolder folder_;
+};
+
+TEST_F(BadFilesTest, SoundFilesPass) {
+  folder_.Write("server.textproto",
+                GoldenModel(absl::StrCat("transcoder { layer: 1 path: '", kGolden, "tiny_transcoder_dunefsky.pt' }")));
+  const Ended ended = RunServer(folder_.path(), "--config server.textproto --check");
+  EXPECT_EQ(ended.exit_code, 0) << ended.output;
+}
+
+TEST_F(BadFilesTest, AConfigThatIsMissing) {
+  const Ended ended = RunServer(folder_.path(), "--config none.textproto");
+  EXPECT_EQ(ended.exit_code, 1);
+  EXPECT_THAT(ended.output, AllOf(HasSubstr("FILE_NOT_FOUND"), HasSubstr("none.textproto")));
+}
+
+TEST_F(BadFilesTest, AConfigWithAFieldThatDoesNotExist) {
+  ExpectRefused("listen_adress: '127.0.0.1:0'", "CONFIG_INVALID", "listen_adress");
+}
+
+TEST_F(BadFilesTest, AModelFolderThatIsMissing) {
+  ExpectRefused(Model(folder_.File("nowhere")), "FILE_NOT_FOUND", "nowhere");
+}
+
+TEST_F(BadFilesTest, AModelWithoutWeights) {
+  ModelWith("");
+  fs::remove(folder_.File("model/model.safetensors"));
+  ExpectRefused(Model(folder_.File("model")), "FILE_NOT_FOUND", "model.safetensors");
+}
+
+TEST_F(BadFilesTest, WeightsThatAreEmpty) { ExpectRefused(Model(ModelWith("")), "FILE_CORRUPT", "model.safetensors"); }
+
+TEST_F(BadFilesTest, WeightsThatAreCutShort) {
+  const std::string whole = Bytes(absl::StrCat(kGolden, "model/model.safetensors"));
+  for (const size_t size : {size_t{4}, size_t{100}, whole.size() / 2, whole.size() - 1})
+    ExpectRefused(Model(ModelWith(whole.substr(0, size))), "FILE_CORRUPT", "model.safetensors");
+}
+
+TEST_F(BadFilesTest, WeightsWithAHeaderThatIsNoJson) {
+  std::string bytes = Bytes(absl::StrCat(kGolden, "model/model.safetensors"));
+  bytes[8] = 'x';
+  ExpectRefused(Model(ModelWith(bytes)), "FILE_CORRUPT", "model.safetensors");
+}
+
+TEST_F(BadFilesTest, WeightsWithAHeaderLongerThanTheFile) {
+  std::string bytes = Bytes(absl::StrCat(kGolden, "model/model.safetensors"));
+  bytes.replace(0, 8, 8, '\x7f');
+  ExpectRefused(Model(ModelWith(bytes)), "FILE_CORRUPT", "model.safetensors");
+}
+
+TEST_F(BadFilesTest, AConfigOfAModelThatIsNoJson) {
+  ModelWith(Bytes(absl::StrCat(kGolden, "model/model.safetensors")));
+  folder_.Write("model/config.json", "{\"model_type\": ");
+  ExpectRefused(Model(folder_.File("model")), "FILE_CORRUPT", "config.json");
+}
+
+TEST_F(BadFilesTest, ATranscoderThatIsMissing) {
+  ExpectRefused(GoldenModel("transcoder { layer: 1 path: 'none.pt' }"), "FILE_NOT_FOUND", "none.pt");
+}
+
+TEST_F(BadFilesTest, ATranscoderThatIsCutShort) {
+  const std::string whole = Bytes(absl::StrCat(kGolden, "tiny_transcoder_dunefsky.pt"));
+  folder_.Write("cut.pt", whole.substr(0, whole.size() / 2));
+  ExpectRefused(GoldenModel("transcoder { layer: 1 path: 'cut.pt' }"), "FILE_CORRUPT", "cut.pt");
+}
+
+TEST_F(BadFilesTest, APickleThatCallsTheShellRunsNothing) {
+  const std::string hostile = SUPERPOSE_TEST_DATA "/tensor_io/calls.pt";
+  ASSERT_THAT(Bytes(hostile), HasSubstr("touch superpose_was_here"));
+  ExpectRefused(GoldenModel(absl::StrCat("transcoder { layer: 1 path: '", hostile, "' }")), "FILE_UNSUPPORTED",
+                "calls.pt");
+  EXPECT_FALSE(fs::exists(folder_.File("superpose_was_here")));
+}
+
+TEST_F(BadFilesTest, ATranscoderOfAnotherWidth) {
+  const std::string narrow = SUPERPOSE_TEST_DATA "/transcoder/sound.pt";
+  ExpectRefused(GoldenModel(absl::StrCat("transcoder { layer: 1 path: '", narrow, "' }")), "TRANSCODER_MISMATCH",
+                "d_model 2 but the model has 32");
+}
+
+TEST_F(BadFilesTest, ATranscoderOnALayerThatDoesNotExist) {
+  ExpectRefused(GoldenModel(absl::StrCat("transcoder { layer: 3 path: '", kGolden, "tiny_transcoder_dunefsky.pt' }")),
+                "LAYER_OUT_OF_RANGE", "0 .. 2");
+}
+
+TEST_F(BadFilesTest, ATranscoderOnAnotherLayerThanItWasTrainedOn) {
+  ExpectRefused(GoldenModel(absl::StrCat("transcoder { layer: 2 path: '", kGolden, "tiny_transcoder_dunefsky.pt' }")),
+                "TRANSCODER_MISMATCH", "layer 1");
+}
+
+TEST_F(BadFilesTest, ACorpusThatIsNone) {
+  folder_.Write("rows.npy", "not numpy");
+  ExpectRefused(GoldenModel("") + " corpus { name: 'rows' path: 'rows.npy' }", "FILE_CORRUPT", "rows.npy");
+}
+
+TEST_F(BadFilesTest, APortThatIsInUse) {
+  ASSERT_OK_AND_ASSIGN(const auto other, TinyServer::Start());
+  std::string config = GoldenModel("");
+  config.replace(config.find("127.0.0.1:0"), 11, other->address());
+  folder_.Write("server.textproto", config);
+  const Ended ended = RunServer(folder_.path(), "--config server.textproto");
+  EXPECT_EQ(ended.exit_code, 1) << ended.output;
+  EXPECT_THAT(ended.output, AllOf(HasSubstr("CONFIG_INVALID"), HasSubstr(other->address())));
+  EXPECT_OK(other->Connect());
+}
+
+}  // namespace
+}  // namespace superpose
