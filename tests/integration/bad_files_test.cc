@@ -1,18 +1,19 @@
 // A server that is given files it cannot use says which and why, and ends; nothing in them is ever run.
+#include <fcntl.h>
+#include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/status_matchers.h"
-#include "tests/support/server_process.h"
 #include "tests/support/test_folder.h"
 #include "tests/support/tiny_server.h"
 
@@ -30,24 +31,29 @@ struct Ended {
   std::string output;
 };
 
-// In `folder`, ended after a minute.
-Ended RunServer(const std::string& folder, const std::string& arguments) {
-  const std::string command =
-      absl::StrCat("cd '", folder, "' && timeout 60 '", SUPERPOSE_SERVER, "' ", arguments, " 2>&1");
-  Ended ended;
-  FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return ended;
-  std::array<char, 4096> buffer{};
-  while (const size_t read = fread(buffer.data(), 1, buffer.size(), pipe)) ended.output.append(buffer.data(), read);
-  const int status = pclose(pipe);
-  if (WIFEXITED(status)) ended.exit_code = WEXITSTATUS(status);
-  return ended;
-}
-
 std::string Bytes(const std::string& path) {
   std::ostringstream bytes;
   bytes << std::ifstream(path, std::ios::binary).rdbuf();
   return bytes.str();
+}
+
+// In `folder`, which gets a file "output"; ended after a minute.
+Ended RunServer(const std::string& folder, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"timeout", "60", SUPERPOSE_SERVER});
+  std::vector<char*> pointers;
+  for (std::string& argument : arguments) pointers.push_back(argument.data());
+  pointers.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
+  posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "output", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
+  pid_t pid = 0;
+  const int error = posix_spawnp(&pid, pointers.front(), &actions, nullptr, pointers.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  int status = 0;
+  if (error != 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status)) return {};
+  return {WEXITSTATUS(status), Bytes(folder + "/output")};
 }
 
 class BadFilesTest : public ::testing::Test {
@@ -68,13 +74,15 @@ class BadFilesTest : public ::testing::Test {
     return Model(absl::StrCat(kGolden, "model"), transcoder);
   }
 
+  Ended Serve() const { return RunServer(folder_.path(), {"--config", "server.textproto"}); }
+  Ended Check() const { return RunServer(folder_.path(), {"--config", "server.textproto", "--check"}); }
+
   // Neither `--check` nor the server itself takes this config.
   void ExpectRefused(const std::string& config, const std::string& reason, const std::string& in_message) const {
     folder_.Write("server.textproto", config);
-    for (const char* arguments : {"--config server.textproto --check", "--config server.textproto"}) {
-      const Ended ended = RunServer(folder_.path(), arguments);
-      EXPECT_EQ(ended.exit_code, 1) << arguments << "\n" << ended.output;
-      EXPECT_THAT(ended.output, AllOf(HasSubstr(reason), HasSubstr(in_message))) << arguments;
+    for (const Ended& ended : {Serve(), Check()}) {
+      EXPECT_EQ(ended.exit_code, 1) << ended.output;
+      EXPECT_THAT(ended.output, AllOf(HasSubstr(reason), HasSubstr(in_message)));
     }
   }
 
@@ -84,12 +92,12 @@ class BadFilesTest : public ::testing::Test {
 TEST_F(BadFilesTest, SoundFilesPass) {
   folder_.Write("server.textproto",
                 GoldenModel(absl::StrCat("transcoder { layer: 1 path: '", kGolden, "tiny_transcoder_dunefsky.pt' }")));
-  const Ended ended = RunServer(folder_.path(), "--config server.textproto --check");
+  const Ended ended = Check();
   EXPECT_EQ(ended.exit_code, 0) << ended.output;
 }
 
 TEST_F(BadFilesTest, AConfigThatIsMissing) {
-  const Ended ended = RunServer(folder_.path(), "--config none.textproto");
+  const Ended ended = RunServer(folder_.path(), {"--config", "none.textproto"});
   EXPECT_EQ(ended.exit_code, 1);
   EXPECT_THAT(ended.output, AllOf(HasSubstr("FILE_NOT_FOUND"), HasSubstr("none.textproto")));
 }
@@ -178,7 +186,7 @@ TEST_F(BadFilesTest, APortThatIsInUse) {
   std::string config = GoldenModel("");
   config.replace(config.find("127.0.0.1:0"), 11, other->address());
   folder_.Write("server.textproto", config);
-  const Ended ended = RunServer(folder_.path(), "--config server.textproto");
+  const Ended ended = Serve();
   EXPECT_EQ(ended.exit_code, 1) << ended.output;
   EXPECT_THAT(ended.output, AllOf(HasSubstr("CONFIG_INVALID"), HasSubstr(other->address())));
   EXPECT_OK(other->Connect());

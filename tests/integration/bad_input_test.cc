@@ -241,7 +241,9 @@ class BadInputTest : public TinyServerTest {
   // After everything that a test does to it, the server answers.
   void TearDown() override {
     EXPECT_OK(client().GetServerInfo());
-    const ActivationsQuery sound{.transcoders = {LayerName(kTinyLayer)}, .sequences = {{1, 2, 3}}};
+    ActivationsQuery sound;
+    sound.transcoders = {LayerName(kTinyLayer)};
+    sound.sequences = {{1, 2, 3}};
     EXPECT_OK(client().GetActivations(sound));
   }
 

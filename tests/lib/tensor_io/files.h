@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <filesystem>
@@ -44,7 +45,8 @@ class FilesTest : public testing::Test {
  protected:
   FilesTest()
       : folder_(std::filesystem::path(testing::TempDir()) /
-                (std::string("tensor_io_") + testing::UnitTest::GetInstance()->current_test_info()->name())) {
+                ("tensor_io_" + std::to_string(::getpid()) + "_" +
+                 testing::UnitTest::GetInstance()->current_test_info()->name())) {
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
   }

@@ -110,5 +110,12 @@ TEST(TensorSelectionTest, WhatLeavesTheTensorIsRefused) {
   EXPECT_EQ(ReasonAgainst(kMatrix, {{}, {}, {}}), "SLICE_OUT_OF_RANGE");
 }
 
+TEST(TensorSelectionTest, RepeatedIndicesThatMultiplyBeyondAnyTensorAreRefused) {
+  const v1::DimensionSlice many = Indices(std::vector<int64_t>(1 << 16, 0));
+  const at::Tensor of_rank_4 = at::zeros({1, 1, 1, 1});
+  EXPECT_EQ(ReasonAgainst(of_rank_4, {many, many, many}), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonAgainst(of_rank_4, {many, many, many, many}), "SLICE_OUT_OF_RANGE") << "2^64 elements";
+}
+
 }  // namespace
 }  // namespace superpose
