@@ -20,8 +20,9 @@
 namespace superpose {
 namespace {
 
-// How long running jobs have to reach a step boundary; under the 30 seconds that container runtimes give.
-constexpr absl::Duration kTimeToStop = absl::Seconds(25);
+// How long running jobs have to reach a step boundary; with the calls that end after them, under the 30 seconds that
+// container runtimes give.
+constexpr absl::Duration kTimeToStop = absl::Seconds(20);
 
 // SIGTERM and SIGINT, for sigwait: blocked in every thread that is made after this.
 sigset_t BlockStopSignals() {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "server/jobs/durable_job_manager.h"
@@ -21,6 +22,13 @@ namespace {
 
 // Calls that are under way when the server stops have this long to end by themselves.
 constexpr absl::Duration kTimeToDrain = absl::Seconds(5);
+
+// gRPC waits for connections too, not only for calls, and a client without a call may look at its connection only once
+// in five seconds. So it is told to wait long only if calls are open still after kTimeToSettle; else it has as long as
+// it takes to send the last answers.
+constexpr absl::Duration kTimeToSettle = absl::Seconds(1);
+constexpr absl::Duration kTimeToSend = absl::Milliseconds(200);
+constexpr absl::Duration kPollInterval = absl::Milliseconds(5);
 
 // Room for what goes around the largest answer.
 constexpr int kMessageMargin = 1 << 20;
@@ -145,8 +153,15 @@ void Server::Stop(absl::Time deadline) {
   if (grpc_server_ != nullptr) grpc_server_->GetHealthCheckService()->SetServingStatus(false);
   if (jobs_ != nullptr) jobs_->Stop(deadline);
   if (job_service_ != nullptr) job_service_->Stop();
-  if (grpc_server_ != nullptr) grpc_server_->Shutdown(absl::ToChronoTime(clock_.Now() + kTimeToDrain));
+  if (grpc_server_ != nullptr) Drain();
   if (executor_ != nullptr) executor_->Stop();
+}
+
+void Server::Drain() {
+  const absl::Time settled = clock_.Now() + kTimeToSettle;
+  while (metrics_.open_requests() > 0 && clock_.Now() < settled) absl::SleepFor(kPollInterval);
+  const absl::Duration time = metrics_.open_requests() > 0 ? kTimeToDrain : kTimeToSend;
+  grpc_server_->Shutdown(absl::ToChronoTime(clock_.Now() + time));
 }
 
 }  // namespace superpose

@@ -50,6 +50,8 @@ class Server {
   absl::Status StartJobs();
   void MakeServices();
   absl::Status Listen();
+  // Ends all calls and connections.
+  void Drain();
   v1::GetServerInfoResponse Info() const;
 
   const v1::ServerConfig config_;

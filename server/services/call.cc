@@ -18,10 +18,13 @@ std::string UserOf(const grpc::CallbackServerContext& context) {
 }
 
 CallRecord::CallRecord(Metrics* metrics, std::string method, std::string user)
-    : metrics_(metrics), method_(std::move(method)), user_(std::move(user)), start_(absl::Now()) {}
+    : metrics_(metrics), method_(std::move(method)), user_(std::move(user)), start_(absl::Now()) {
+  metrics_->AddOpenRequests(1);
+}
 
 void CallRecord::End(const absl::Status& status) {
   absl::Duration duration = absl::Now() - start_;
+  metrics_->AddOpenRequests(-1);
   metrics_->RecordRequest(method_, status.code(), duration);
   std::string milliseconds = absl::StrCat(absl::ToInt64Milliseconds(duration));
   if (status.ok()) {

@@ -22,6 +22,11 @@ Metrics::Metrics()
                      .Name("superpose_request_seconds")
                      .Help("Time from the arrival of an RPC to its end, by method")
                      .Register(*registry_)),
+      open_requests_(prometheus::BuildGauge()
+                         .Name("superpose_open_requests")
+                         .Help("RPCs that have begun and not ended")
+                         .Register(*registry_)
+                         .Add({})),
       tokens_(prometheus::BuildCounter()
                   .Name("superpose_tokens_total")
                   .Help("Tokens computed, by kind of work")

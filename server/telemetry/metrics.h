@@ -8,6 +8,7 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,9 @@ class Metrics {
 
   // superpose_requests_total{method, code} and superpose_request_seconds{method}.
   void RecordRequest(absl::string_view method, absl::StatusCode code, absl::Duration duration);
+  // superpose_open_requests: RPCs that have begun and not ended.
+  void AddOpenRequests(int change) { open_requests_.Increment(change); }
+  int64_t open_requests() const { return static_cast<int64_t>(open_requests_.Value()); }
   // superpose_tokens_total{work}: "activations", "train_midcoder", "evaluate_midcoder".
   void AddTokens(absl::string_view work, double tokens);
   // superpose_device_slices_total: turns of jobs on the device.
@@ -43,6 +47,7 @@ class Metrics {
   const std::shared_ptr<prometheus::Registry> registry_;
   prometheus::Family<prometheus::Counter>& requests_;
   prometheus::Family<prometheus::Histogram>& latencies_;
+  prometheus::Gauge& open_requests_;
   prometheus::Family<prometheus::Counter>& tokens_;
   prometheus::Counter& slices_;
   prometheus::Gauge& queue_depth_;

@@ -87,7 +87,10 @@ class HeldWork final : public JobWork {
   WorkReport Report() const override { return work_->Report(); }
   absl::Status WriteCheckpoint() override {
     absl::Status status = work_->WriteCheckpoint();
-    if (status.ok() && Waits() && checkpoints_ < wanted_ && ++checkpoints_ == wanted_) written_->Notify();
+    if (status.ok() && Waits() && checkpoints_ < wanted_) {
+      ++checkpoints_;
+      if (checkpoints_ == wanted_) written_->Notify();
+    }
     return status;
   }
   absl::StatusOr<v1::Job> Finish() override { return work_->Finish(); }

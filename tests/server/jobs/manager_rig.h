@@ -123,7 +123,7 @@ class ManagerRig {
       found = job;
       reached.Notify();
     });
-    const v1::Job now = Get(name);
+    v1::Job now = Get(name);
     if (enough(now)) return now;
     reached.Wait();
     return found;

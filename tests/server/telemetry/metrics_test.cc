@@ -33,8 +33,13 @@ TEST(MetricsTest, GaugesShowTheNewestValue) {
   Metrics metrics;
   metrics.SetQueueDepth(7);
   metrics.SetQueueDepth(2);
+  metrics.AddOpenRequests(1);
+  metrics.AddOpenRequests(1);
+  metrics.AddOpenRequests(-1);
   metrics.SetJobs("RUNNING", 1);
   metrics.SetJobs("RUNNING", 0);
+  EXPECT_EQ(metrics.open_requests(), 1);
+  EXPECT_THAT(metrics.Text(), HasSubstr("superpose_open_requests 1"));
   EXPECT_THAT(metrics.Text(), HasSubstr("superpose_device_queue_depth 2"));
   EXPECT_THAT(metrics.Text(), HasSubstr(R"(superpose_jobs{state="RUNNING"} 0)"));
 }
