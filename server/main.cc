@@ -64,6 +64,8 @@ absl::Status Run(const std::string& config_path, bool only_check) {
 }  // namespace
 }  // namespace superpose
 
+// What throws here (CLI11, on a mistake in its use) ends the program, as it should.
+// NOLINTNEXTLINE(bugprone-exception-escape)
 int main(int argc, char** argv) {
   CLI::App app("Superpose's server: feature activations of transcoders and midcoder training jobs, over gRPC.",
                "superposed");

@@ -151,6 +151,7 @@ absl::Status Server::Listen() {
 
 void Server::Stop(absl::Time deadline) {
   if (grpc_server_ != nullptr) grpc_server_->GetHealthCheckService()->SetServingStatus(false);
+  if (executor_ != nullptr) executor_->StopAdmitting();
   if (jobs_ != nullptr) jobs_->Stop(deadline);
   if (job_service_ != nullptr) job_service_->Stop();
   if (grpc_server_ != nullptr) Drain();

@@ -46,8 +46,15 @@ absl::Status JobWatcher::ReadStream() {
   request.set_name(name_);
   std::unique_ptr<grpc::ClientReader<v1::WatchJobResponse>> reader = connection_.jobs->WatchJob(&context, request);
   v1::WatchJobResponse response;
-  while (reader->Read(&response)) Take(response.job());
-  return FromGrpc(reader->Finish());
+  bool heard = false;
+  while (reader->Read(&response)) {
+    Take(response.job());
+    heard = true;
+  }
+  absl::Status status = FromGrpc(reader->Finish());
+  // A server that answered and then had nothing to say of a quiet job has not gone away.
+  if (heard && absl::IsDeadlineExceeded(status)) last_contact_ = absl::Now();
+  return status;
 }
 
 void JobWatcher::Take(const v1::Job& job) {

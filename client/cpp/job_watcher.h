@@ -33,7 +33,7 @@ class JobWatcher {
   const WatchOptions& options_;
   Backoff backoff_;
   v1::Job job_;
-  // When the server last said something; InfinitePast before the first time.
+  // When the server was last there, for all we know; InfinitePast before the first time.
   absl::Time last_contact_ = absl::InfinitePast();
 };
 

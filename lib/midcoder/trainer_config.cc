@@ -55,7 +55,8 @@ int64_t StepsForTrainTokens(int64_t train_tokens, int64_t context_length, int64_
 
 double LearningRate(const TrainerConfig& config, int64_t step) {
   const int64_t epochs = (config.steps + config.steps_per_epoch - 1) / config.steps_per_epoch;
-  const double done = static_cast<double>(step / config.steps_per_epoch) / static_cast<double>(epochs);
+  const int64_t epoch = step / config.steps_per_epoch;
+  const double done = static_cast<double>(epoch) / static_cast<double>(epochs);
   return 0.5 * config.lr * (1 + std::cos(std::numbers::pi * done));
 }
 

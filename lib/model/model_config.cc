@@ -105,7 +105,8 @@ absl::StatusOr<ModelConfig> ParseConfig(const Json& json) {
   SUPERPOSE_ASSIGN_OR_RETURN(config.activation_function, Text(json, "activation_function", "gelu_new"));
   if (config.activation_function == "gelu_pytorch_tanh") config.activation_function = "gelu_new";
   SUPERPOSE_ASSIGN_OR_RETURN(const bool scaled, Flag(json, "scale_attn_weights", true));
-  config.attention_scale = scaled ? 1.0 / std::sqrt(static_cast<double>(config.d_model / config.n_heads)) : 1.0;
+  const int64_t d_head = config.d_model / config.n_heads;
+  config.attention_scale = scaled ? 1.0 / std::sqrt(static_cast<double>(d_head)) : 1.0;
   SUPERPOSE_ASSIGN_OR_RETURN(config.scale_attention_by_inverse_layer,
                              Flag(json, "scale_attn_by_inverse_layer_idx", false));
   SUPERPOSE_ASSIGN_OR_RETURN(config.tie_word_embeddings, Flag(json, "tie_word_embeddings", true));

@@ -2,14 +2,16 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 namespace superpose {
 
 const PickleValue* PickleDict::Find(absl::string_view key) const {
-  for (auto item = items.rbegin(); item != items.rend(); ++item) {
-    const auto* text = std::get_if<std::string>(&item->first);
-    if (text != nullptr && *text == key) return &item->second;
-  }
-  return nullptr;
+  const auto found = std::find_if(items.rbegin(), items.rend(), [key](const auto& item) {
+    const auto* text = std::get_if<std::string>(&item.first);
+    return text != nullptr && *text == key;
+  });
+  return found == items.rend() ? nullptr : &found->second;
 }
 
 const PickleValue* PickleRecord::Find(absl::string_view field) const {

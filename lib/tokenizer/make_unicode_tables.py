@@ -2,7 +2,8 @@
 
     python make_unicode_tables.py > unicode_tables.cc
 
-The oracle is the tokenizers package itself: Unicode tables differ between versions and libraries, and the tokens must not.
+The oracle is the tokenizers package itself: Unicode tables differ between versions and libraries, and the tokens
+must not.
 """
 
 from __future__ import annotations

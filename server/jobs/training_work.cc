@@ -78,6 +78,8 @@ absl::Status TrainingWork::StartTrainer() {
     if (resumed.ok()) return absl::OkStatus();
     if (ReasonOf(resumed) == reason::kInputChanged) return resumed;
     Log(LogLevel::kWarning, "checkpoint passed over", {{"path", path}, {"error", std::string(resumed.message())}});
+    // It may have been restored in part.
+    SUPERPOSE_ASSIGN_OR_RETURN(trainer_, MidcoderTrainer::Create(inputs_, config_));
   }
   return history_.TruncateAfter(0);
 }
@@ -105,8 +107,8 @@ WorkReport TrainingWork::Report() const {
   const double seconds = absl::ToDoubleSeconds(parts_.clock->Now() - start_);
   const int64_t steps = trainer_->step() - first_step_;
   if (steps > 0 && seconds > 0) {
-    report.metrics["tokens_per_second"] =
-        static_cast<double>(steps * trainer_->tokens_seen() / trainer_->step()) / seconds;
+    const int64_t tokens = steps * trainer_->tokens_seen() / trainer_->step();
+    report.metrics["tokens_per_second"] = static_cast<double>(tokens) / seconds;
   }
   return report;
 }

@@ -24,7 +24,7 @@ DeviceExecutor::~DeviceExecutor() { Stop(); }
 
 absl::Status DeviceExecutor::Submit(DeviceRequest request) {
   MutexLock lock(&mutex_);
-  if (stopping_) return ShuttingDown();
+  if (stopping_ || (!admitting_ && !request.continues)) return ShuttingDown();
   if (!request.continues && static_cast<int64_t>(requests_.size()) >= options_.max_waiting_requests) {
     return ResourceExhausted(reason::kQueueFull, requests_.size(),
                              " requests wait for the device already: try again in a while");
@@ -55,6 +55,11 @@ absl::Status DeviceExecutor::RunAndWait(const std::function<absl::Status()>& bod
   SUPERPOSE_RETURN_IF_ERROR(Submit(std::move(request)));
   done.Wait();
   return result;
+}
+
+void DeviceExecutor::StopAdmitting() {
+  MutexLock lock(&mutex_);
+  admitting_ = false;
 }
 
 void DeviceExecutor::Stop() {

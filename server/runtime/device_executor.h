@@ -64,6 +64,9 @@ class DeviceExecutor {
   // Runs `body` on the device's thread as the next thing and returns what it returned; UNAVAILABLE / SHUTTING_DOWN
   // after Stop().
   absl::Status RunAndWait(const std::function<absl::Status()>& body);
+  // Turns new requests away from now on: UNAVAILABLE / SHUTTING_DOWN. What was let in before goes on, and so does work,
+  // which then is not kept from its end by them.
+  void StopAdmitting();
   // Ends the slice or request under way, turns all waiting requests away, lets go of all work.
   void Stop();
 
@@ -87,6 +90,7 @@ class DeviceExecutor {
   ConditionVariable changed_;
   std::deque<DeviceRequest> requests_ ABSL_GUARDED_BY(mutex_);
   FairRotation works_ ABSL_GUARDED_BY(mutex_);
+  bool admitting_ ABSL_GUARDED_BY(mutex_) = true;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<bool> give_way_ = false;  // the slice under way is to end: a request waits, or Stop() does
   std::atomic<int64_t> slices_run_ = 0;

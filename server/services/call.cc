@@ -1,8 +1,11 @@
 #include "server/services/call.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "lib/base/error.h"
 #include "server/services/grpc_status.h"
 #include "server/telemetry/log.h"
@@ -14,7 +17,10 @@ std::string UserOf(const grpc::CallbackServerContext& context) {
   const auto& metadata = context.client_metadata();
   auto found = metadata.find("x-superpose-user");
   if (found == metadata.end() || found->second.empty()) return "anonymous";
-  return std::string(found->second.data(), std::min(found->second.size(), kLongestName));
+  std::string name(found->second.data(), std::min(found->second.size(), kLongestName));
+  // gRPC passes on any bytes; some of them would make a job's owner no valid string, and its lists unreadable.
+  std::replace_if(name.begin(), name.end(), [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
+  return name;
 }
 
 CallRecord::CallRecord(Metrics* metrics, std::string method, std::string user)

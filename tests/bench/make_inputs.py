@@ -1,6 +1,7 @@
-"""Writes the bench's inputs: a random model of GPT-2 small's shape, a transcoder with realistic sparsity, and Zipf tokens.
+"""Writes the bench's inputs: a random model of GPT-2 small's shape, a sparse transcoder, and Zipf tokens.
 
-Thresholds are set from measured pre-activations, so that feature frequencies spread log-uniformly and about 60 features are active at a token.
+Thresholds are set from measured pre-activations, so that feature frequencies spread log-uniformly and about 60
+features are active at a token.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`./dev bench`: Superpose beside the plain dense PyTorch way, as ratios measured in one run.
 
-Three workers stay up: ours, the reference with the default allocator, the reference with one that keeps its pages. One repetition of each
-in turn, so that a machine whose speed drifts slows all alike. A GEMM of the encoder's shape is timed before and after every row; rows
-during which it moved by more than 20% are done again.
+Three workers stay up: ours, the reference with the default allocator, the reference with one that keeps its pages.
+One repetition of each in turn, so that a machine whose speed drifts slows all alike. A GEMM of the encoder's shape
+is timed before and after every row; rows during which it moved by more than 20% are done again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ class Worker:
     """A child process that runs a named row once and says how long it took."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | environment
+        )
         self._expect("ready")
 
     def _line(self) -> str:
@@ -123,7 +125,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
     parser.add_argument("--only", action="append", choices=ROWS, help="measure this row; may be repeated")
-    parser.add_argument("--quick", action="store_true", help="a small model and few repetitions: shows that the bench runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="a small model and few repetitions: shows that the bench runs"
+    )
     parser.add_argument("--json", type=Path, help="write the rows here")
     parser.add_argument("--batch", type=int, default=32, help="sequences of 128 tokens a step")
     parser.add_argument("--repetitions", type=int, default=5)

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "lib/base/budget.h"
 #include "lib/corpus/corpus.h"
 #include "lib/kernels/compute_thread.h"
@@ -137,7 +138,7 @@ int Serve(Bench& bench) {
                                                              {"step_d_mlp", [&] { bench.StepDMlp(); }},
                                                              {"iteration", [&] { bench.Iteration(); }},
                                                              {"evaluate", [&] { bench.Evaluate(); }}};
-  std::cout << "ready" << std::endl;
+  std::cout << "ready\n" << std::flush;
   for (std::string row; std::getline(std::cin, row);) {
     const auto found = rows.find(row);
     if (found == rows.end()) {
@@ -147,7 +148,7 @@ int Serve(Bench& bench) {
     const auto start = std::chrono::steady_clock::now();
     found->second();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    std::cout << took.count() << std::endl;
+    std::cout << took.count() << '\n' << std::flush;
   }
   return 0;
 }
@@ -156,12 +157,14 @@ int Serve(Bench& bench) {
 }  // namespace superpose
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
+  int64_t batch = 0;
+  int threads = 0;
+  if (argc != 4 || !absl::SimpleAtoi(argv[2], &batch) || !absl::SimpleAtoi(argv[3], &threads)) {
     std::fprintf(stderr, "usage: superpose_bench FOLDER BATCH THREADS\n");
     return 2;
   }
   superpose::KeepFreedPages();
-  superpose::ConfigureComputeThread(std::atoi(argv[3]));
-  superpose::Bench bench(argv[1], std::atoi(argv[2]));
+  superpose::ConfigureComputeThread(threads);
+  superpose::Bench bench(argv[1], batch);
   return superpose::Serve(bench);
 }

@@ -24,7 +24,9 @@ def part(sequences, rows, texts=(), layers=1):
         layer=2,
         activations=sparse,
     )
-    tokens = tensor_pb2.TokenBatch(token_ids=[token for sequence in sequences for token in sequence], lengths=map(len, sequences))
+    tokens = tensor_pb2.TokenBatch(
+        token_ids=[token for sequence in sequences for token in sequence], lengths=map(len, sequences)
+    )
     return feature_service_pb2.Activations(tokens=tokens, token_texts=texts, layers=[layer] * layers)
 
 

@@ -143,7 +143,9 @@ def test_no_more_than_the_limit_is_asked_for(connection):
     assert request.page_size == 500
 
 
-@pytest.mark.parametrize(("user", "sent"), [("ada", "ada"), ("Ada L.", "Ada L."), ("björn", "bj%C3%B6rn"), ("a\nb", "a%0Ab")])
+@pytest.mark.parametrize(
+    ("user", "sent"), [("ada", "ada"), ("Ada L.", "Ada L."), ("björn", "bj%C3%B6rn"), ("a\nb", "a%0Ab")]
+)
 def test_the_name_travels_in_ascii(user, sent):
     assert caller_name(user) == sent
 

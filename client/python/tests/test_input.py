@@ -24,7 +24,9 @@ def test_strings_are_texts(several):
     assert read_input(several).texts == ["a", "b"]
 
 
-@pytest.mark.parametrize("one", [[5, 6, 7], (5, 6, 7), np.array([5, 6, 7], dtype=np.uint16), pd.Series([5, 6, 7]), range(5, 8)], ids=repr)
+@pytest.mark.parametrize(
+    "one", [[5, 6, 7], (5, 6, 7), np.array([5, 6, 7], dtype=np.uint16), pd.Series([5, 6, 7]), range(5, 8)], ids=repr
+)
 def test_whole_numbers_are_one_sequence(one):
     assert sequences(one) == [[5, 6, 7]]
 

@@ -87,7 +87,9 @@ def test_the_same_seed_gives_the_same_midcoder(lab, midcoder):
 
 
 def test_several_layers_are_several_results(lab):
-    job = lab.train_midcoder(layer=[0, 2], corpus="text", model="toy", epochs=1, steps_per_epoch=3, batch_size=2, mid_dim="d_model")
+    job = lab.train_midcoder(
+        layer=[0, 2], corpus="text", model="toy", epochs=1, steps_per_epoch=3, batch_size=2, mid_dim="d_model"
+    )
     results = job.results(timeout=120)
     assert [midcoder.layer for midcoder in results] == [0, 2]
     assert all(midcoder["W_mid"].shape == (128, 32) for midcoder in results)

@@ -34,11 +34,15 @@ def frequency_figures(log_frequency: torch.Tensor) -> dict[str, object]:
     return {
         "below_-4": log_frequency.lt(-4).float().mean().item(),
         "quantiles_5_50_95": log_frequency.quantile(QUANTILES).tolist(),
-        "bands": {f"{low} to {high}": int(((log_frequency > low) & (log_frequency < high)).sum()) for low, high in BANDS},
+        "bands": {
+            f"{low} to {high}": int(((log_frequency > low) & (log_frequency < high)).sum()) for low, high in BANDS
+        },
     }
 
 
-def layer_figures(model: ProcessedModel, tokens: torch.Tensor, layer: int, transcoder: Transcoder, base: float) -> dict[str, float]:
+def layer_figures(
+    model: ProcessedModel, tokens: torch.Tensor, layer: int, transcoder: Transcoder, base: float
+) -> dict[str, float]:
     """Held-out losses with the layer's MLP replaced (BOS positions too), less the model's own, which is `base`."""
     y = without_bos(gather(model, tokens, [layer])[layer], tokens.shape[1]).y
     mean = y.mean(0)
@@ -74,7 +78,9 @@ def main() -> None:
     tokenizer = Tokenizer.from_file(str(arguments.model / "tokenizer.json"))
     end_of_text = tokenizer.token_to_id(END_OF_TEXT)
     split = {
-        name: sequences(encode_documents(tokenizer, read_documents(arguments.corpus, heldout=name == "heldout")), end_of_text)
+        name: sequences(
+            encode_documents(tokenizer, read_documents(arguments.corpus, heldout=name == "heldout")), end_of_text
+        )
         for name in ("train", "heldout")
     }
     tokens = split["heldout"]

@@ -70,7 +70,9 @@ class ProcessedModel:
         self.w_u, self.b_u = centre(self.w_u), centre(b_u)
 
     @staticmethod
-    def _folded(raw: dict[str, torch.Tensor], norm: str, weight: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _folded(
+        raw: dict[str, torch.Tensor], norm: str, weight: torch.Tensor, bias: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """A linear layer with the layer norm before it folded in, centred over d_model."""
         scaled = weight * raw[f"{norm}.weight"][:, None]
         return scaled - scaled.mean(0, keepdim=True), bias + raw[f"{norm}.bias"] @ weight
@@ -99,7 +101,9 @@ class ProcessedModel:
         return layers
 
     @torch.no_grad()
-    def loss(self, tokens: torch.Tensor, layer: int = -1, replace: Callable[[torch.Tensor], torch.Tensor] | None = None) -> float:
+    def loss(
+        self, tokens: torch.Tensor, layer: int = -1, replace: Callable[[torch.Tensor], torch.Tensor] | None = None
+    ) -> float:
         """Nats per predicted token; `replace` maps that layer's normalized MLP input to what stands for its output."""
         resid = self.w_e[tokens] + self.w_pos[: tokens.shape[1]]
         for index, block in enumerate(self.blocks):

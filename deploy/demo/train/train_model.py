@@ -62,7 +62,9 @@ def mean_loss(model: GPT2LMHeadModel, tokens: torch.Tensor) -> float:
     return total / len(tokens)
 
 
-def train(model: GPT2LMHeadModel, documents: list[list[int]], heldout: torch.Tensor, passes: int, end_of_text: int) -> None:
+def train(
+    model: GPT2LMHeadModel, documents: list[list[int]], heldout: torch.Tensor, passes: int, end_of_text: int
+) -> None:
     optimizer = make_optimizer(model)
     batches = len(sequences(documents, end_of_text)) // BATCH
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: schedule(step, passes * batches))

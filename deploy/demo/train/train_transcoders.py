@@ -99,8 +99,9 @@ def train(data: MlpTensors, settings: Settings, layer: int) -> Transcoder:
             transcoder.W_dec.copy_(functional.normalize(transcoder.W_dec, dim=1))
         if (step + 1) % 200 == 0:
             l0 = z.gt(0).sum(1).float().mean()
+            seconds = time.monotonic() - start
             print(
-                f"layer {layer} step {step + 1}: unexplained {unexplained:.3f}, L0 {l0:.1f}, {time.monotonic() - start:.0f} s",
+                f"layer {layer} step {step + 1}: unexplained {unexplained:.3f}, L0 {l0:.1f}, {seconds:.0f} s",
                 flush=True,
             )
     return transcoder

@@ -13,7 +13,7 @@ using WatchTest = TinyServerTest;
 // Waits for a job on a thread of its own and says when it has made its first progress.
 class BackgroundWait {
  public:
-  BackgroundWait(const Client& client, std::string job, WatchOptions options = {}) {
+  BackgroundWait(const Client& client, std::string job, const WatchOptions& options = {}) {
     auto on_change = [this](const v1::Job& now) {
       if (now.state() == v1::JOB_STATE_RUNNING && now.progress().done() > 0 && !progressed_.HasBeenNotified())
         progressed_.Notify();

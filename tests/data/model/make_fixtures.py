@@ -1,10 +1,12 @@
-"""Writes the fixtures of tests/lib/model: small random GPT-2 models as transformers saves them, and what transformers computes with them.
+"""Writes the fixtures of tests/lib/model: small random GPT-2 models as transformers saves them, and what transformers
+computes with them.
 
 python make_fixtures.py     (needs torch, transformers 4.57 and safetensors; writes beside itself)
 
-Each folder holds a model and expected.safetensors, computed in float64: tokens [s, p]; log_probabilities [s, p, vocab]; loss [s, p - 1]; and for
-each layer resid_mid (the residual stream after attention, less its mean over d_model), x_hat (the same, normalised, before gain and bias), pre
-(before the activation function) and out (the MLP's output, less its mean over d_model).
+Each folder holds a model and expected.safetensors, computed in float64: tokens [s, p]; log_probabilities [s, p,
+vocab]; loss [s, p - 1]; and for each layer resid_mid (the residual stream after attention, less its mean over
+d_model), x_hat (the same, normalised, before gain and bias), pre (before the activation function) and out (the
+MLP's output, less its mean over d_model).
 """
 
 import pathlib

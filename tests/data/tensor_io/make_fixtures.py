@@ -1,4 +1,5 @@
-"""Writes the fixtures of tests/lib/tensor_io: files as torch.save, safetensors and NumPy write them, and hostile pickles.
+"""Writes the fixtures of tests/lib/tensor_io: files as torch.save, safetensors and NumPy write them, and hostile
+pickles.
 
 python make_fixtures.py     (needs torch, safetensors and numpy; writes beside itself)
 """

@@ -92,7 +92,9 @@ def decodings(tokenizer: Tokenizer) -> list[dict]:
 
 def splits() -> list[dict]:
     split = pre_tokenizers.Split(Regex(PATTERN), "isolated")
-    return [{"text": text, "words": [word for word, _ in split.pre_tokenize_str(text)]} for text in TEXTS + random_texts()]
+    return [
+        {"text": text, "words": [word for word, _ in split.pre_tokenize_str(text)]} for text in TEXTS + random_texts()
+    ]
 
 
 def replacements() -> list[dict]:

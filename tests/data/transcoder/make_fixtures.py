@@ -2,8 +2,8 @@
 
 python make_fixtures.py     (needs torch; writes beside itself)
 
-A sound one has d_in 2 and d_sae 3, and tensors whose entries count up: W_enc 0 .. 5, b_enc 10 .. 12, W_dec 20 .. 25, b_dec 30, 31,
-b_dec_out 40, 41.
+A sound one has d_in 2 and d_sae 3, and tensors whose entries count up: W_enc 0 .. 5, b_enc 10 .. 12, W_dec 20 ..
+25, b_dec 30, 31, b_dec_out 40, 41.
 """
 
 import collections

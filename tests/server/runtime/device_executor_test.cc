@@ -307,6 +307,28 @@ TEST_F(DeviceExecutorTest, StopTurnsAwayWhatWaitsBehindTheRequestUnderWay) {
   EXPECT_THAT(waiting.Wait(), IsShuttingDown());
 }
 
+TEST_F(DeviceExecutorTest, AfterStopAdmittingWhatWasLetInAndWorkGoOn) {
+  Hold();
+  Answer waiting;
+  ASSERT_OK(executor_.Submit(waiting.Request()));
+  executor_.StopAdmitting();
+  Answer late;
+  EXPECT_THAT(executor_.Submit(late.Request()), IsShuttingDown());
+  Answer part;
+  DeviceRequest next_part = part.Request();
+  next_part.continues = true;
+  EXPECT_OK(executor_.Submit(std::move(next_part)));
+  Notification worked;
+  executor_.AddWork("ann", Work([&](const Budget&) {
+                      worked.Notify();
+                      return false;
+                    }));
+  Release();
+  EXPECT_OK(waiting.Wait());
+  EXPECT_OK(part.Wait());
+  worked.Wait();
+}
+
 TEST_F(DeviceExecutorTest, AfterStopNothingIsTaken) {
   executor_.Stop();
   DeviceRequest request;

@@ -21,7 +21,8 @@ def text(kind: str, name: str, facts: Mapping[str, Any]) -> str:
 def html(kind: str, name: str, facts: Mapping[str, Any]) -> str:
     """A small table of two columns."""
     rows = "".join(
-        f"<tr><td {_LEFT}>{_html.escape(key)}</td><td {_LEFT}>{_html.escape(_short(value))}</td></tr>" for key, value in facts.items()
+        f"<tr><td {_LEFT}>{_html.escape(key)}</td><td {_LEFT}>{_html.escape(_short(value))}</td></tr>"
+        for key, value in facts.items()
     )
     return f"<div><b>{_html.escape(kind)}</b> <code>{_html.escape(name)}</code><table>{rows}</table></div>"
 

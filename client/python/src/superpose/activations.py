@@ -259,8 +259,12 @@ def assemble(parts: Iterable[feature_service_pb2.Activations], bos_token_id: int
 def _join(parts: Sequence[tensor_pb2.SparseActivations]) -> dict[str, Any]:
     return {
         "row_splits": np.concatenate(list(_shifted_splits(parts))),
-        "feature_ids": np.concatenate([np.frombuffer(part.feature_ids, dtype="<i4") for part in parts]).astype(np.int32, copy=False),
-        "values": np.concatenate([np.frombuffer(part.values, dtype="<f4") for part in parts]).astype(np.float32, copy=False),
+        "feature_ids": np.concatenate([np.frombuffer(part.feature_ids, dtype="<i4") for part in parts]).astype(
+            np.int32, copy=False
+        ),
+        "values": np.concatenate([np.frombuffer(part.values, dtype="<f4") for part in parts]).astype(
+            np.float32, copy=False
+        ),
         "d_sae": parts[0].d_sae,
     }
 

@@ -154,7 +154,9 @@ class Job:
 
     def delete(self) -> None:
         """Forgets it, which must have ended; what it made stays."""
-        self._connection.call(self._connection.jobs.DeleteJob, job_service_pb2.DeleteJobRequest(name=self.name), retry=False)
+        self._connection.call(
+            self._connection.jobs.DeleteJob, job_service_pb2.DeleteJobRequest(name=self.name), retry=False
+        )
 
     def _watch(self, end: float | None) -> Iterator[bool]:
         """Keeps the job up to date until its end; yields True at every change, False when no server answers."""

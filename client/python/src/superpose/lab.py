@@ -88,7 +88,9 @@ class Lab:
 
     def info(self) -> ServerInfo:
         """Versions, device and limits of the server."""
-        response = self._connection.call(self._connection.server.GetServerInfo, server_service_pb2.GetServerInfoRequest())
+        response = self._connection.call(
+            self._connection.server.GetServerInfo, server_service_pb2.GetServerInfoRequest()
+        )
         self._info = ServerInfo(
             version=response.version,
             torch_version=response.torch_version,
@@ -141,7 +143,9 @@ class Lab:
             parse_special: Whether the text of a special token is that token.
         """
         texts = [text] if isinstance(text, str) else list(text)
-        request = model_service_pb2.TokenizeRequest(model=_model_name(model), texts=texts, prepend_bos=prepend_bos, parse_special=parse_special)
+        request = model_service_pb2.TokenizeRequest(
+            model=_model_name(model), texts=texts, prepend_bos=prepend_bos, parse_special=parse_special
+        )
         response = self._connection.call(self._connection.models.Tokenize, request)
         ids = [np.array(one.token_ids, dtype=np.int32) for one in response.texts]
         return ids[0] if isinstance(text, str) else ids
@@ -211,12 +215,18 @@ class Lab:
         by_key = dict(zip(selectors, found, strict=True))
         return found[0] if _is_one(layer, transcoder) else by_key
 
-    def _activation_parts(self, given: Input, query: Any, timeout: float | None) -> list[feature_service_pb2.Activations]:
+    def _activation_parts(
+        self, given: Input, query: Any, timeout: float | None
+    ) -> list[feature_service_pb2.Activations]:
         info = self._info or self.info()
         if given.most_tokens <= info.max_unary_tokens:
             request = feature_service_pb2.GetActivationsRequest(query=query(given))
             try:
-                return [self._connection.call(self._connection.features.GetActivations, request, timeout=timeout).activations]
+                return [
+                    self._connection.call(
+                        self._connection.features.GetActivations, request, timeout=timeout
+                    ).activations
+                ]
             except ResourceExhausted as error:
                 # The server was started again with a lower limit.
                 if error.reason != "REQUEST_TOO_LARGE":
@@ -224,7 +234,9 @@ class Lab:
         # Half of what is accepted leaves room for everything but the sequences.
         return list(self._stream_activations(given, query, info.max_message_bytes // 2))
 
-    def _stream_activations(self, given: Input, query: Any, most_bytes: int) -> Iterator[feature_service_pb2.Activations]:
+    def _stream_activations(
+        self, given: Input, query: Any, most_bytes: int
+    ) -> Iterator[feature_service_pb2.Activations]:
         """Parts in order; a stream that breaks goes on with the first sequence that has not come."""
         persistence = Persistence()
         done = 0
@@ -238,7 +250,9 @@ class Lab:
                     persistence.progressed()
                     yield response.activations
                 if done != start + len(batch):
-                    raise Unavailable("UNAVAILABLE", "", f"the stream ended after {done - start} of {len(batch)} sequences")
+                    raise Unavailable(
+                        "UNAVAILABLE", "", f"the stream ended after {done - start} of {len(batch)} sequences"
+                    )
             except Error as error:
                 persistence.failed(error)
 
@@ -322,7 +336,9 @@ class Lab:
             order=_words.to_enum(midcoder_pb2.SequenceOrder, order, "order"),
             **_length(steps=steps, epochs=epochs, train_tokens=train_tokens),
         )
-        request = midcoder_service_pb2.TrainMidcoderRequest(spec=spec, request_id=request_id or str(uuid.uuid4()), priority=priority)
+        request = midcoder_service_pb2.TrainMidcoderRequest(
+            spec=spec, request_id=request_id or str(uuid.uuid4()), priority=priority
+        )
         return Job(self._connection, self._connection.call(self._connection.midcoders.TrainMidcoder, request).job)
 
     def midcoders(self, limit: int | None = 100) -> pd.DataFrame:
@@ -346,7 +362,9 @@ class Lab:
             limit: At most this many.
         """
         states = [] if state is None else [state] if isinstance(state, str) else list(state)
-        request = job_service_pb2.ListJobsRequest(states=[_words.to_enum(job_pb2.JobState, one, "state") for one in states], owner=owner or "")
+        request = job_service_pb2.ListJobsRequest(
+            states=[_words.to_enum(job_pb2.JobState, one, "state") for one in states], owner=owner or ""
+        )
         pages = self._connection.pages(self._connection.jobs.ListJobs, request, limit)
         return jobs_frame([job for page in pages for job in page.jobs])
 
@@ -364,7 +382,9 @@ class Lab:
     def __enter__(self) -> Lab:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -106,8 +106,12 @@ class Midcoder(TensorHolder):
     def history(self) -> pd.DataFrame:
         """Losses of training, a row a step: step (from 1), lr, loss, mse_mid, mse_out, mse_out_transcoder."""
         request = midcoder_service_pb2.GetMidcoderHistoryRequest(name=self.name)
-        pages = [page.history for page in self._connection.pages(self._connection.midcoders.GetMidcoderHistory, request)]
-        return pd.DataFrame({column: np.concatenate([np.array(getattr(page, column)) for page in pages]) for column in HISTORY_COLUMNS})
+        pages = [
+            page.history for page in self._connection.pages(self._connection.midcoders.GetMidcoderHistory, request)
+        ]
+        return pd.DataFrame(
+            {column: np.concatenate([np.array(getattr(page, column)) for page in pages]) for column in HISTORY_COLUMNS}
+        )
 
     def evaluate(
         self,
@@ -184,7 +188,9 @@ class Midcoder(TensorHolder):
             split=_words.to_enum(corpus_pb2.CorpusSplit, split, "split"),
             keep_bos=keep_bos,
         )
-        request = midcoder_service_pb2.EvaluateMidcoderRequest(spec=spec, request_id=request_id or str(uuid.uuid4()), priority=priority)
+        request = midcoder_service_pb2.EvaluateMidcoderRequest(
+            spec=spec, request_id=request_id or str(uuid.uuid4()), priority=priority
+        )
         return Job(self._connection, self._connection.call(self._connection.midcoders.EvaluateMidcoder, request).job)
 
     def delete(self) -> None:
@@ -223,7 +229,9 @@ def evaluation_series(evaluation: midcoder_pb2.MidcoderEvaluation) -> pd.Series:
     """The figures of an evaluation, in the order in which they are read."""
 
     def place(name: str) -> tuple[bool, int, str]:
-        group = next((number for number, prefix in enumerate(_METRIC_ORDER) if name.startswith(prefix)), len(_METRIC_ORDER))
+        group = next(
+            (number for number, prefix in enumerate(_METRIC_ORDER) if name.startswith(prefix)), len(_METRIC_ORDER)
+        )
         return name.endswith("_no_bos"), group, name
 
     figures = {name: evaluation.metrics[name] for name in sorted(evaluation.metrics, key=place)}

@@ -167,7 +167,11 @@ class Model(TensorHolder):
     def transcoder(self, which: int | str) -> Transcoder:
         """A transcoder by its id, or the only one of a layer."""
         if isinstance(which, str):
-            found = [transcoder for transcoder in self._transcoders if which in (transcoder.name, _display.short_name(transcoder.name))]
+            found = [
+                transcoder
+                for transcoder in self._transcoders
+                if which in (transcoder.name, _display.short_name(transcoder.name))
+            ]
         elif 0 <= which < self.n_layers:
             found = [transcoder for transcoder in self._transcoders if transcoder.layer == which]
         else:
@@ -178,7 +182,9 @@ class Model(TensorHolder):
             )
         names = ", ".join(transcoder.name for transcoder in found or self._transcoders)
         if not found:
-            raise NotFound("NOT_FOUND", "TRANSCODER_NOT_FOUND", f"{self.name} has no transcoder {which!r}; it has {names}")
+            raise NotFound(
+                "NOT_FOUND", "TRANSCODER_NOT_FOUND", f"{self.name} has no transcoder {which!r}; it has {names}"
+            )
         if len(found) > 1:
             message = f"layer {which} has several transcoders; name one of {names}"
             raise FailedPrecondition("FAILED_PRECONDITION", "SELECTOR_AMBIGUOUS", message)
@@ -193,7 +199,8 @@ class Model(TensorHolder):
             "vocabulary": self.vocab_size,
             "tokenizer": "yes" if self.has_tokenizer else "no",
             "device": self.device,
-            "transcoders": ", ".join(_display.short_name(transcoder.name) for transcoder in self._transcoders) or "none",
+            "transcoders": ", ".join(_display.short_name(transcoder.name) for transcoder in self._transcoders)
+            or "none",
         }
 
     def __repr__(self) -> str:
