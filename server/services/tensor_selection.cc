@@ -45,7 +45,7 @@ absl::StatusOr<TensorSelection> TensorSelection::Create(
                            " slices were given");
   }
   TensorSelection selection;
-  selection.element_size_ = static_cast<int64_t>(tensor.element_size());
+  selection.element_size_ = tensor.element_size();
   for (int64_t dimension = 0; dimension < tensor.dim(); ++dimension) {
     v1::DimensionSlice whole;
     const v1::DimensionSlice& slice = dimension < slices.size() ? slices.Get(static_cast<int>(dimension)) : whole;
