@@ -1,6 +1,4 @@
 // superposed: the server as a program.
-#include <pthread.h>
-
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
@@ -15,6 +13,7 @@
 #include "server/config/server_config.h"
 #include "server/runtime/model_registry.h"
 #include "server/server.h"
+#include "server/stop_signals.h"
 #include "server/telemetry/log.h"
 
 namespace superpose {
@@ -24,32 +23,21 @@ namespace {
 // container runtimes give.
 constexpr absl::Duration kTimeToStop = absl::Seconds(20);
 
-// SIGTERM and SIGINT, for sigwait: blocked in every thread that is made after this.
-sigset_t BlockStopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
-
 absl::Status Check(const v1::ServerConfig& config) {
   SUPERPOSE_ASSIGN_OR_RETURN(const auto registry, ModelRegistry::Load(config));
-  absl::PrintF("The config is valid; it loads %d models and %d corpora.\n", registry->models().size(),
+  absl::PrintF("The config is valid. Models: %d, corpora: %d.\n", registry->models().size(),
                registry->corpora().size());
   return absl::OkStatus();
 }
 
 absl::Status Serve(const v1::ServerConfig& config) {
   std::signal(SIGPIPE, SIG_IGN);
-  const sigset_t stop_signals = BlockStopSignals();
+  StopSignals stop_signals;
+  Log(LogLevel::kInfo, "loading", {{"data_dir", config.data_dir()}});
   SUPERPOSE_ASSIGN_OR_RETURN(const auto server, Server::Start(config));
-  Log(LogLevel::kInfo, "listening", {{"address", server->address()}, {"metrics", config.metrics_address()}});
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
-  // A second signal ends the process at once.
-  pthread_sigmask(SIG_UNBLOCK, &stop_signals, nullptr);
+  stop_signals.Defer();
+  Log(LogLevel::kInfo, "listening", {{"address", server->address()}, {"metrics", server->metrics_address()}});
+  const int signal = stop_signals.Wait();
   Log(LogLevel::kInfo, "stopping", {{"signal", strsignal(signal)}});
   server->Stop(absl::Now() + kTimeToStop);
   Log(LogLevel::kInfo, "stopped");

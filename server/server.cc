@@ -2,10 +2,12 @@
 
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/server_builder.h>
 #include <torch/headeronly/version.h>
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -14,6 +16,8 @@
 #include "server/jobs/durable_job_manager.h"
 #include "server/jobs/sqlite_job_store.h"
 #include "server/jobs/sweep.h"
+#include "server/runtime/free_memory.h"
+#include "server/runtime/load_model.h"
 #include "server/runtime/version.h"
 #include "server/telemetry/log.h"
 
@@ -30,6 +34,10 @@ constexpr absl::Duration kTimeToSettle = absl::Seconds(1);
 constexpr absl::Duration kTimeToSend = absl::Milliseconds(200);
 constexpr absl::Duration kPollInterval = absl::Milliseconds(5);
 
+// What one client, and what messages under way, may take of the server.
+constexpr int kMostStreamsOfAConnection = 256;
+constexpr size_t kMostMessageMemory = size_t{1} << 30;
+
 // Room for what goes around the largest answer.
 constexpr int kMessageMargin = 1 << 20;
 
@@ -37,6 +45,30 @@ void SetTimestamp(absl::Time time, google::protobuf::Timestamp* timestamp) {
   const int64_t nanoseconds = absl::ToUnixNanos(time);
   timestamp->set_seconds(nanoseconds / 1'000'000'000);
   timestamp->set_nanos(static_cast<int32_t>(nanoseconds % 1'000'000'000));
+}
+
+// A service and what clients and grpc.health.v1 call it.
+struct NamedService {
+  grpc::Service* service;
+  const char* name;
+};
+
+template <typename Contract, typename Implementation>
+NamedService Named(const std::unique_ptr<Implementation>& service) {
+  return {service.get(), Contract::service_full_name()};
+}
+
+void SetUp(grpc::ServerBuilder* builder) {
+  // Else a second server on the same port would take half of the connections.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Clients that watch a quiet job ask every minute whether the server is still there; gRPC's default takes that for
+  // abuse.
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 20'000);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMostStreamsOfAConnection);
+  grpc::ResourceQuota quota("superpose");
+  builder->SetResourceQuota(quota.Resize(kMostMessageMemory));
+  builder->SetMaxReceiveMessageSize(static_cast<int>(Limits().max_message_bytes));
+  builder->SetMaxSendMessageSize(static_cast<int>(Limits().max_message_bytes) + kMessageMargin);
 }
 
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
@@ -51,6 +83,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const v1::ServerConfig& co
   std::unique_ptr<Server> server(new Server(config));
   SUPERPOSE_RETURN_IF_ERROR(server->OpenStorage());
   SUPERPOSE_RETURN_IF_ERROR(server->LoadModels());
+  SUPERPOSE_RETURN_IF_ERROR(server->LoadUploads());
   SUPERPOSE_RETURN_IF_ERROR(server->StartJobs());
   server->MakeServices();
   SUPERPOSE_RETURN_IF_ERROR(server->Listen());
@@ -62,6 +95,7 @@ absl::Status Server::OpenStorage() {
   SUPERPOSE_ASSIGN_OR_RETURN(database_, Database::Open(data_folder_->database_path()));
   job_store_ = std::make_unique<SqliteJobStore>(database_.get());
   midcoder_store_ = std::make_unique<MidcoderStore>(data_folder_.get(), database_.get());
+  snapshot_store_ = std::make_unique<SnapshotStore>(data_folder_.get(), database_.get());
   return absl::OkStatus();
 }
 
@@ -71,9 +105,33 @@ absl::Status Server::LoadModels() {
                                         .max_waiting_requests = config_.max_queued_requests()};
   executor_ = std::make_unique<DeviceExecutor>(options, &clock_, &metrics_);
   return executor_->RunAndWait([this]() -> absl::Status {
-    SUPERPOSE_ASSIGN_OR_RETURN(registry_, ModelRegistry::Load(config_));
+    SUPERPOSE_ASSIGN_OR_RETURN(device_, FindDevice(config_.device()));
+    SUPERPOSE_RETURN_IF_ERROR(SetMemoryLimit());
+    SUPERPOSE_ASSIGN_OR_RETURN(registry_, ModelRegistry::Load(config_, budget_.get()));
     return absl::OkStatus();
   });
+}
+
+absl::Status Server::LoadUploads() {
+  SUPERPOSE_ASSIGN_OR_RETURN(upload_store_, UploadStore::Open(data_folder_.get(), config_.max_upload_bytes(), &clock_));
+  SUPERPOSE_ASSIGN_OR_RETURN(corpus_store_,
+                             CorpusStore::Open(data_folder_.get(), upload_store_.get(), registry_.get(), &clock_));
+  return absl::OkStatus();
+}
+
+absl::Status Server::SetMemoryLimit() {
+  int64_t limit = config_.memory_limit_bytes();
+  if (limit == 0) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const int64_t free, FreeMemory(device_));
+    limit = free / 10 * 9;
+  }
+  budget_ = std::make_unique<MemoryBudget>(limit);
+  Log(LogLevel::kInfo, "memory limit", {{"bytes", absl::StrCat(limit)}});
+  return absl::OkStatus();
+}
+
+void Server::SetServing(const std::string& model, bool serving) {
+  if (grpc_server_ != nullptr) grpc_server_->GetHealthCheckService()->SetServingStatus(model, serving);
 }
 
 absl::Status Server::StartJobs() {
@@ -87,21 +145,60 @@ absl::Status Server::StartJobs() {
                                                                         .registry = registry_.get(),
                                                                         .executor = executor_.get(),
                                                                         .clock = &clock_,
-                                                                        .metrics = &metrics_}));
+                                                                        .metrics = &metrics_,
+                                                                        .budget = budget_.get()}));
   return absl::OkStatus();
 }
 
 void Server::MakeServices() {
   const Limits limits{.max_unary_tokens = config_.max_unary_tokens()};
-  server_service_ = std::make_unique<ServerServiceImpl>(Info(), &metrics_);
-  model_service_ = std::make_unique<ModelServiceImpl>(registry_.get(), &request_worker_, &metrics_);
-  feature_service_ =
-      std::make_unique<FeatureServiceImpl>(registry_.get(), executor_.get(), &request_worker_, limits, &metrics_);
-  midcoder_service_ = std::make_unique<MidcoderServiceImpl>(registry_.get(), jobs_.get(), midcoder_store_.get(),
-                                                            &storage_worker_, &metrics_);
+  server_service_ = std::make_unique<ServerServiceImpl>(Info(), budget_.get(), &metrics_);
+  model_loading_ = std::make_unique<ModelLoading>(
+      ModelLoading::Parts{.registry = registry_.get(),
+                          .jobs = job_store_.get(),
+                          .midcoders = midcoder_store_.get(),
+                          .storage_worker = &storage_worker_,
+                          .loading_worker = &loading_worker_,
+                          .on_change = [this](const std::string& model, bool serving) { SetServing(model, serving); }},
+      LoadContext{
+          .device = device_, .budget = budget_.get(), .self_test = config_.self_test(), .registry = registry_.get()},
+      LoadRoots({config_.model_root().begin(), config_.model_root().end()}));
+  model_service_ =
+      std::make_unique<ModelServiceImpl>(registry_.get(), model_loading_.get(), &request_worker_, &metrics_);
+  corpus_service_ = std::make_unique<CorpusServiceImpl>(CorpusServiceImpl::Parts{.registry = registry_.get(),
+                                                                                 .store = corpus_store_.get(),
+                                                                                 .jobs = jobs_.get(),
+                                                                                 .worker = &storage_worker_,
+                                                                                 .reader = &corpus_worker_,
+                                                                                 .metrics = &metrics_});
+  upload_service_ = std::make_unique<UploadServiceImpl>(upload_store_.get(), &storage_worker_, &metrics_);
+  feature_service_ = std::make_unique<FeatureServiceImpl>(registry_.get(), budget_.get(), executor_.get(),
+                                                          &request_worker_, limits, &metrics_);
+  midcoder_importer_ = std::make_unique<MidcoderImporter>(MidcoderImporter::Parts{.registry = registry_.get(),
+                                                                                  .midcoders = midcoder_store_.get(),
+                                                                                  .snapshots = snapshot_store_.get(),
+                                                                                  .uploads = upload_store_.get(),
+                                                                                  .clock = &clock_});
+  midcoder_exporter_ =
+      std::make_unique<MidcoderExporter>(data_folder_.get(), midcoder_store_.get(), snapshot_store_.get());
+  midcoder_service_ =
+      std::make_unique<MidcoderServiceImpl>(MidcoderServiceImpl::Parts{.registry = registry_.get(),
+                                                                       .budget = budget_.get(),
+                                                                       .jobs = jobs_.get(),
+                                                                       .midcoders = midcoder_store_.get(),
+                                                                       .snapshots = snapshot_store_.get(),
+                                                                       .importer = midcoder_importer_.get(),
+                                                                       .exporter = midcoder_exporter_.get(),
+                                                                       .worker = &storage_worker_,
+                                                                       .loading_worker = &loading_worker_,
+                                                                       .metrics = &metrics_});
+  statistics_service_ = std::make_unique<StatisticsServiceImpl>(snapshot_store_.get(), &storage_worker_, &metrics_);
+  prompt_service_ = std::make_unique<PromptServiceImpl>(registry_.get(), midcoder_store_.get(), executor_.get(),
+                                                        &request_worker_, &storage_worker_, limits, &metrics_);
   job_service_ = std::make_unique<JobServiceImpl>(jobs_.get(), &storage_worker_, &metrics_);
   tensor_service_ = std::make_unique<TensorServiceImpl>(
-      TensorSource(registry_.get(), midcoder_store_.get(), executor_.get()), &storage_worker_, &metrics_);
+      TensorSource(registry_.get(), midcoder_store_.get(), snapshot_store_.get(), executor_.get()), &storage_worker_,
+      &metrics_);
 }
 
 v1::GetServerInfoResponse Server::Info() const {
@@ -112,30 +209,33 @@ v1::GetServerInfoResponse Server::Info() const {
   info.set_threads(config_.threads());
   info.set_max_unary_tokens(config_.max_unary_tokens());
   info.set_max_message_bytes(Limits().max_message_bytes);
-  for (const char* capability : {"activations", "midcoders", "jobs", "tensors"}) info.add_capabilities(capability);
+  for (const char* capability : {"activations", "midcoders", "prompts", "jobs", "tensors"})
+    info.add_capabilities(capability);
   SetTimestamp(clock_.Now(), info.mutable_start_time());
   return info;
 }
 
 absl::Status Server::Listen() {
   if (!config_.metrics_address().empty()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(exposer_, metrics_.Expose(config_.metrics_address()));
+    SUPERPOSE_ASSIGN_OR_RETURN(metrics_endpoint_, metrics_.Expose(config_.metrics_address()));
   }
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
   grpc::ServerBuilder builder;
-  // Else a second server on the same port would take half of the connections.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  // Clients that watch a quiet job ask every minute whether the server is still there; gRPC's default takes that for
-  // abuse.
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 20'000);
-  builder.SetMaxReceiveMessageSize(static_cast<int>(Limits().max_message_bytes));
-  builder.SetMaxSendMessageSize(static_cast<int>(Limits().max_message_bytes) + kMessageMargin);
-  for (grpc::Service* service :
-       std::initializer_list<grpc::Service*>{server_service_.get(), model_service_.get(), feature_service_.get(),
-                                             midcoder_service_.get(), job_service_.get(), tensor_service_.get()}) {
-    builder.RegisterService(service);
-  }
+  SetUp(&builder);
+  const std::vector<NamedService> services = {
+      Named<v1::ServerService>(server_service_),
+      Named<v1::ModelService>(model_service_),
+      Named<v1::CorpusService>(corpus_service_),
+      Named<v1::UploadService>(upload_service_),
+      Named<v1::FeatureService>(feature_service_),
+      Named<v1::MidcoderService>(midcoder_service_),
+      Named<v1::StatisticsService>(statistics_service_),
+      Named<v1::PromptService>(prompt_service_),
+      Named<v1::JobService>(job_service_),
+      Named<v1::TensorService>(tensor_service_),
+  };
+  for (const NamedService& named : services) builder.RegisterService(named.service);
   int port = 0;
   builder.AddListeningPort(config_.listen_address(), grpc::InsecureServerCredentials(), &port);
   grpc_server_ = builder.BuildAndStart();
@@ -144,8 +244,9 @@ absl::Status Server::Listen() {
                               " cannot be listened on: is another program using the port?");
   }
   address_ = absl::StrCat(HostOf(config_.listen_address()), ":", port);
-  for (const auto& [name, model] : registry_->models())
-    grpc_server_->GetHealthCheckService()->SetServingStatus(name, true);
+  grpc::HealthCheckServiceInterface* health = grpc_server_->GetHealthCheckService();
+  for (const NamedService& named : services) health->SetServingStatus(named.name, true);
+  for (const auto& [name, model] : registry_->models()) health->SetServingStatus(name, true);
   return absl::OkStatus();
 }
 

@@ -1,13 +1,14 @@
 #pragma once
 
+#include <c10/core/Device.h>
 #include <grpcpp/server.h>
-#include <prometheus/exposer.h>
 
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "server/corpora/corpus_store.h"
 #include "server/jobs/data_folder.h"
 #include "server/jobs/database.h"
 #include "server/jobs/job_manager.h"
@@ -15,15 +16,22 @@
 #include "server/jobs/midcoder_store.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/device_executor.h"
+#include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/runtime/worker.h"
+#include "server/services/corpus_service.h"
 #include "server/services/feature_service.h"
 #include "server/services/job_service.h"
 #include "server/services/midcoder_service.h"
+#include "server/services/model_loading.h"
 #include "server/services/model_service.h"
+#include "server/services/prompt_service.h"
 #include "server/services/server_service.h"
+#include "server/services/statistics_service.h"
 #include "server/services/tensor_service.h"
+#include "server/services/upload_service.h"
 #include "server/telemetry/metrics.h"
+#include "server/uploads/upload_store.h"
 #include "superpose/v1/server_config.pb.h"
 
 namespace superpose {
@@ -38,6 +46,8 @@ class Server {
 
   // Where clients connect, with the port that was taken.
   const std::string& address() const { return address_; }
+  // Where Prometheus scrapes, likewise; "" for nowhere.
+  std::string metrics_address() const { return metrics_endpoint_ == nullptr ? "" : metrics_endpoint_->address(); }
 
   // Takes no new work, checkpoints running jobs and gives them back to the queue, lets requests end; all by `deadline`,
   // about.
@@ -47,6 +57,9 @@ class Server {
   explicit Server(const v1::ServerConfig& config);
   absl::Status OpenStorage();
   absl::Status LoadModels();
+  absl::Status SetMemoryLimit();
+  void SetServing(const std::string& model, bool serving);
+  absl::Status LoadUploads();
   absl::Status StartJobs();
   void MakeServices();
   absl::Status Listen();
@@ -62,18 +75,32 @@ class Server {
   std::unique_ptr<Database> database_;
   std::unique_ptr<JobStore> job_store_;
   std::unique_ptr<MidcoderStore> midcoder_store_;
-  std::unique_ptr<const ModelRegistry> registry_;
+  std::unique_ptr<SnapshotStore> snapshot_store_;
+  std::unique_ptr<UploadStore> upload_store_;
+  c10::Device device_ = c10::Device(c10::kCPU);
+  std::unique_ptr<MemoryBudget> budget_;
+  std::unique_ptr<ModelRegistry> registry_;
+  std::unique_ptr<CorpusStore> corpus_store_;
   std::unique_ptr<DeviceExecutor> executor_;
   std::unique_ptr<JobManager> jobs_;
   Worker storage_worker_;  // for calls that wait for the disk
   Worker request_worker_;  // for calls that take a moment's computing: tokenizing, describing
+  Worker corpus_worker_;   // for calls that tokenize a whole corpus
+  Worker loading_worker_;  // for reading and processing weights
+  std::unique_ptr<ModelLoading> model_loading_;
   std::unique_ptr<ServerServiceImpl> server_service_;
   std::unique_ptr<ModelServiceImpl> model_service_;
+  std::unique_ptr<CorpusServiceImpl> corpus_service_;
+  std::unique_ptr<UploadServiceImpl> upload_service_;
   std::unique_ptr<FeatureServiceImpl> feature_service_;
+  std::unique_ptr<MidcoderImporter> midcoder_importer_;
+  std::unique_ptr<MidcoderExporter> midcoder_exporter_;
   std::unique_ptr<MidcoderServiceImpl> midcoder_service_;
+  std::unique_ptr<StatisticsServiceImpl> statistics_service_;
+  std::unique_ptr<PromptServiceImpl> prompt_service_;
   std::unique_ptr<JobServiceImpl> job_service_;
   std::unique_ptr<TensorServiceImpl> tensor_service_;
-  std::unique_ptr<prometheus::Exposer> exposer_;
+  std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
   std::unique_ptr<grpc::Server> grpc_server_;
 };
 

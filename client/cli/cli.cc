@@ -1,5 +1,8 @@
 #include "client/cli/cli.h"
 
+#include <pwd.h>
+#include <unistd.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -22,14 +25,29 @@ constexpr char kFooter[] =
   superpose activations "The cat sat" --layer 2     features of a text
   superpose train --layer 2 --corpus demo           train a midcoder and wait for it
 
-Exit codes: 0 done, 1 failed, 2 wrong command line, 3 not found, 4 no server, 5 the job failed or was cancelled,
-6 the timeout passed, 130 interrupted while waiting (the job goes on).)";
+Exit codes, on which scripts can rely:
+  0    done
+  1    failed, with a message on standard error
+  2    the command line is wrong; nothing was asked of the server
+  3    the model, corpus, midcoder, snapshot, tensor, file or job is not there
+  4    no server answers, or it went away
+  5    the job that was waited for failed or was cancelled
+  6    --timeout passed
+  130  Ctrl-C while waiting for a job, which goes on)";
 
 struct Program {
   CLI::App app{kDescription, "superpose"};
   GlobalOptions options;
   Action action;
 };
+
+// $USER, which containers and services often lack, or the account's name; as the Python client does.
+std::string AccountName() {
+  const char* user = std::getenv("USER");
+  if (user != nullptr) return user;
+  const passwd* account = getpwuid(geteuid());
+  return account == nullptr ? "" : account->pw_name;
+}
 
 void AddGlobalOptions(Program* program) {
   CLI::App& app = program->app;
@@ -38,9 +56,8 @@ void AddGlobalOptions(Program* program) {
       ->envname("SUPERPOSE_SERVER")
       ->capture_default_str()
       ->type_name("HOST:PORT");
-  // The program's own variable goes before the system's: later ones are only looked at when earlier ones are not set.
-  if (const char* user = std::getenv("USER")) options.user = user;
-  app.add_option("--user", options.user, "Who asks: the owner of jobs and midcoders [$USER]")
+  options.user = AccountName();
+  app.add_option("--user", options.user, "Who asks: the owner of jobs and midcoders [you]")
       ->envname("SUPERPOSE_USER")
       ->type_name("NAME");
   app.add_flag("--json", options.json, "Print JSON: results on standard output, errors on standard error");
@@ -77,8 +94,9 @@ std::unique_ptr<Program> MakeProgram() {
   app.fallthrough();
   app.require_subcommand(1);
   AddGlobalOptions(program.get());
-  for (auto add : {AddInfo, AddModels, AddCorpora, AddActivations, AddTrain, AddEvaluate, AddMidcoders, AddHistory,
-                   AddTensor, AddJobs, AddJob, AddWatch, AddCancel, AddDelete}) {
+  for (auto add : {AddInfo,      AddModels, AddLoad,     AddUnload,    AddCorpora, AddActivations, AddNext,
+                   AddIntervene, AddTrain,  AddEvaluate, AddMidcoders, AddHistory, AddSnapshots,   AddTensor,
+                   AddTokenize,  AddJobs,   AddJob,      AddWatch,     AddCancel,  AddDelete}) {
     add(&app, &program->action);
   }
   for (CLI::App* verb : app.get_subcommands({})) verb->group("Verbs");

@@ -1,3 +1,4 @@
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "client/cli/format.h"
 #include "client/cli/json_output.h"
@@ -22,6 +23,8 @@ absl::StatusOr<ExitCode> RunInfo(Session& session) {
   table.AddRow({"threads", FormatCount(info.threads())});
   table.AddRow({"largest unary call", FormatCount(info.max_unary_tokens()) + " tokens"});
   table.AddRow({"largest message", FormatBytes(info.max_message_bytes())});
+  table.AddRow({"memory", absl::StrCat(FormatBytes(info.memory_used_bytes()), " of ",
+                                       FormatBytes(info.memory_limit_bytes()), " held or promised")});
   table.AddRow({"capabilities", absl::StrJoin(info.capabilities(), ", ")});
   table.AddRow({"started", FormatTime(info.start_time())});
   session.out() << table.Render(session.terminal().out_width);

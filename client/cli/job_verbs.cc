@@ -43,7 +43,7 @@ absl::StatusOr<ExitCode> ListJobs(const ListOptions& options, Session& session) 
     session.out() << ToJson(all);
     return ExitCode::kOk;
   }
-  Table table({{"job"}, {"state"}, {"work"}, {"progress", true}, {"owner"}, {"submitted"}});
+  Table table({NameColumn("job"), {"state"}, NameColumn("work"), {"progress", true}, {"owner"}, {"submitted"}});
   for (const v1::Job& job : *jobs) {
     table.AddRow({job.name(), FormatState(job.state()), FormatWork(job), FormatProgress(job.progress()), job.owner(),
                   FormatTime(job.create_time())});
@@ -162,11 +162,8 @@ void AddJobs(CLI::App* app, Action* action) {
 }
 
 void AddJob(CLI::App* app, Action* action) {
-  CLI::App* verb = app->add_subcommand("job", "Show one job");
-  verb->require_subcommand(1);
-  verb->footer("Example:\n  superpose job show jobs/ab12");
-  AddJobVerb(verb, "show", "One job: state, progress, figures, result or error", ShowJob, action)
-      ->footer("Example:\n  superpose job show jobs/ab12");
+  AddJobVerb(app, "job", "Show one job: state, progress, figures, result or error", ShowJob, action)
+      ->footer("Example:\n  superpose job jobs/ab12");
 }
 
 void AddWatch(CLI::App* app, Action* action) {

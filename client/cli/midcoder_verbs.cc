@@ -8,6 +8,7 @@
 #include "client/cli/format.h"
 #include "client/cli/history_table.h"
 #include "client/cli/json_output.h"
+#include "client/cli/midcoder_files.h"
 #include "client/cli/table.h"
 #include "client/cli/verbs.h"
 #include "superpose/v1/midcoder_service.pb.h"
@@ -26,7 +27,8 @@ absl::StatusOr<ExitCode> ListMidcoders(Session& session) {
     session.out() << ToJson(all);
     return ExitCode::kOk;
   }
-  Table table({{"midcoder"}, {"transcoder"}, {"steps", true}, {"loss", true}, {"owner"}, {"stored"}});
+  Table table(
+      {NameColumn("midcoder"), NameColumn("transcoder"), {"steps", true}, {"loss", true}, {"owner"}, {"stored"}});
   for (const v1::Midcoder& midcoder : *midcoders) {
     table.AddRow({midcoder.name(), midcoder.provenance().transcoder(), FormatCount(midcoder.steps()),
                   FormatFigure(midcoder.final_losses(), "loss"), midcoder.owner(), FormatTime(midcoder.create_time())});
@@ -46,7 +48,9 @@ void PrintMidcoder(const v1::Midcoder& midcoder, Session* session) {
   for (const char* loss : {"loss", "mse_mid", "mse_out", "mse_out_transcoder"}) {
     facts.AddRow({loss, FormatFigure(midcoder.final_losses(), loss)});
   }
-  facts.AddRow({"made by", midcoder.job()});
+  facts.AddRow(midcoder.imported_from().empty() ? std::vector<std::string>{"made by", midcoder.job()}
+                                                : std::vector<std::string>{"imported from", midcoder.imported_from()});
+  for (const std::string& snapshot : midcoder.snapshots()) facts.AddRow({"snapshot", snapshot});
   facts.AddRow({"owner", midcoder.owner()});
   facts.AddRow({"stored", FormatTime(midcoder.create_time())});
   facts.AddRow({"content hash", midcoder.content_hash()});
@@ -100,9 +104,12 @@ absl::StatusOr<ExitCode> RunHistory(const HistoryOptions& options, Session& sess
 }  // namespace
 
 void AddMidcoders(CLI::App* app, Action* action) {
-  CLI::App* verb = app->add_subcommand("midcoders", "List midcoders; show or delete one");
+  CLI::App* verb = app->add_subcommand("midcoders", "List midcoders; show, export, import or delete one");
   verb->require_subcommand(0, 1);
-  verb->footer("Examples:\n  superpose midcoders\n  superpose midcoders show ab12\n  superpose midcoders delete ab12");
+  verb->footer(
+      "Examples:\n  superpose midcoders\n  superpose midcoders show ab12\n"
+      "  superpose midcoders export ab12 m.pt\n  superpose midcoders import m.pt --layer 2\n"
+      "  superpose midcoders delete ab12");
   verb->callback([verb, action] {
     if (verb->get_subcommands().empty()) *action = ListMidcoders;
   });
@@ -115,6 +122,8 @@ void AddMidcoders(CLI::App* app, Action* action) {
   remove->add_option("NAME", *name, "Which midcoder")->required()->type_name("");
   remove->footer("Example:\n  superpose midcoders delete midcoders/ab12");
   remove->callback([action, name] { *action = [name](Session& session) { return DeleteMidcoder(*name, session); }; });
+  AddMidcoderImport(verb, action);
+  AddMidcoderExport(verb, action);
 }
 
 void AddHistory(CLI::App* app, Action* action) {

@@ -13,7 +13,7 @@ namespace superpose::cli {
 namespace {
 
 Table ModelTable(const std::vector<v1::Model>& models) {
-  Table table({{"model"},
+  Table table({NameColumn("model"),
                {"kind"},
                {"layers", true},
                {"d_model", true},
@@ -32,7 +32,7 @@ Table ModelTable(const std::vector<v1::Model>& models) {
 }
 
 Table TranscoderTable(const std::vector<v1::Model>& models) {
-  Table table({{"transcoder"},
+  Table table({NameColumn("transcoder"),
                {"layer", true},
                {"features", true},
                {"live", true},
@@ -50,7 +50,7 @@ Table TranscoderTable(const std::vector<v1::Model>& models) {
 }
 
 Table TensorTable(const v1::Model& model) {
-  Table table({{"resource"}, {"tensor"}, {"elements"}});
+  Table table({NameColumn("resource"), {"tensor"}, {"elements"}});
   for (const v1::TensorInfo& tensor : model.tensors())
     table.AddRow({model.name(), tensor.name(), FormatTensor(tensor)});
   for (const v1::Transcoder& transcoder : model.transcoders()) {
@@ -97,27 +97,6 @@ absl::StatusOr<ExitCode> ShowModel(const std::string& name, Session& session) {
   return ExitCode::kOk;
 }
 
-absl::StatusOr<ExitCode> ListCorpora(Session& session) {
-  absl::StatusOr<Client> client = session.Connect();
-  if (!client.ok()) return client.status();
-  absl::StatusOr<std::vector<v1::Corpus>> corpora = client->ListCorpora();
-  if (!corpora.ok()) return corpora.status();
-  if (session.json()) {
-    v1::ListCorporaResponse all;
-    all.mutable_corpora()->Add(corpora->begin(), corpora->end());
-    session.out() << ToJson(all);
-    return ExitCode::kOk;
-  }
-  Table table({{"corpus"}, {"model"}, {"documents", true}, {"tokens", true}, {"row length", true}, {"held out"}});
-  for (const v1::Corpus& corpus : *corpora) {
-    table.AddRow({corpus.name(), corpus.model(), corpus.documents() > 0 ? FormatCount(corpus.documents()) : "",
-                  FormatCount(corpus.tokens()), corpus.row_length() > 0 ? FormatCount(corpus.row_length()) : "",
-                  corpus.has_heldout() ? "5%" : "none"});
-  }
-  session.out() << table.Render(session.terminal().out_width);
-  return ExitCode::kOk;
-}
-
 }  // namespace
 
 void AddModels(CLI::App* app, Action* action) {
@@ -132,12 +111,6 @@ void AddModels(CLI::App* app, Action* action) {
       *action = [name](Session& session) { return ShowModel(*name, session); };
     }
   });
-}
-
-void AddCorpora(CLI::App* app, Action* action) {
-  CLI::App* verb = app->add_subcommand("corpora", "Corpora that jobs can read");
-  verb->footer("Example:\n  superpose corpora");
-  verb->callback([action] { *action = ListCorpora; });
 }
 
 }  // namespace superpose::cli

@@ -65,7 +65,7 @@ absl::StatusOr<ExitCode> RunTensor(const Options& options, Session& session) {
 void AddTensor(CLI::App* app, Action* action) {
   CLI::App* verb = app->add_subcommand("tensor", "Save a tensor, or a part of it, as a NumPy file");
   auto options = std::make_shared<Options>();
-  verb->add_option("RESOURCE", options->resource, "models/.., models/../transcoders/.. or midcoders/..")
+  verb->add_option("RESOURCE", options->resource, "models/.., models/../transcoders/.., midcoders/.. or snapshots/..")
       ->required()
       ->type_name("");
   verb->add_option("TENSOR", options->tensor, "Its name, such as W_mid")->required()->type_name("");

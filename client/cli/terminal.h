@@ -10,7 +10,7 @@ struct Terminal {
   std::ostream& out;
   // Errors and progress.
   std::ostream& err;
-  // Columns of `out`; 0 where there is no limit, as in a file or a pipe.
+  // Columns of `out`: $COLUMNS, or what the terminal says; 0 where there is no limit, as in a file or a pipe.
   int out_width = 0;
   // Columns of `err`; 0 where it is not a terminal.
   int err_width = 0;

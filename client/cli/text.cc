@@ -95,6 +95,19 @@ std::string Truncate(absl::string_view text, int width) {
   return absl::StrCat(text.substr(0, kept), "…");
 }
 
+std::string TruncateStart(absl::string_view text, int width) {
+  int excess = DisplayWidth(text) - width;
+  if (excess <= 0) return std::string(text);
+  if (width <= 0) return "";
+  // One column more for the sign; a combining mark goes with the character before it.
+  for (++excess; !text.empty() && (excess > 0 || WidthOf(FirstOf(text).code) == 0);) {
+    const Character character = FirstOf(text);
+    excess -= WidthOf(character.code);
+    text.remove_prefix(character.bytes);
+  }
+  return absl::StrCat("…", text);
+}
+
 std::string Visible(absl::string_view text) {
   std::string result;
   while (!text.empty()) {

@@ -13,6 +13,8 @@ int DisplayWidth(absl::string_view text);
 
 // The text, cut to `width` columns with "…" as the last one where it is longer.
 std::string Truncate(absl::string_view text, int width);
+// The same with the beginning cut, and "…" as the first column.
+std::string TruncateStart(absl::string_view text, int width);
 
 // The text with control characters as \n, \t, \x1b ..: text from a server must not steer the terminal or break a table.
 std::string Visible(absl::string_view text);

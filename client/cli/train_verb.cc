@@ -2,6 +2,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -23,10 +24,12 @@ struct Options {
   std::string gate = "relu";
   std::string order = "shuffled";
   std::optional<int64_t> steps, epochs, train_tokens, batch_size, context_length, steps_per_epoch;
-  std::optional<double> lr, weight_decay, adam_eps, mse_out_param;
-  std::optional<uint64_t> seed;
+  std::optional<double> adam_eps;
+  std::vector<double> lr, weight_decay, mse_out_param;  // several: a sweep
+  std::vector<uint64_t> seed;
   client::SubmitOptions submit;
   bool detach = false;
+  bool estimate = false;
 };
 
 void SetLength(const Options& options, v1::MidcoderTrainingSpec* spec) {
@@ -36,11 +39,25 @@ void SetLength(const Options& options, v1::MidcoderTrainingSpec* spec) {
 }
 
 void SetOptimizer(const Options& options, v1::MidcoderTrainingSpec* spec) {
-  if (options.lr) spec->set_lr(*options.lr);
-  if (options.weight_decay) spec->set_weight_decay(*options.weight_decay);
+  if (options.lr.size() == 1) spec->set_lr(options.lr[0]);
+  if (options.weight_decay.size() == 1) spec->set_weight_decay(options.weight_decay[0]);
+  if (options.mse_out_param.size() == 1) spec->set_mse_out_param(options.mse_out_param[0]);
+  if (options.seed.size() == 1) spec->set_seed(options.seed[0]);
   if (options.adam_eps) spec->set_adam_eps(*options.adam_eps);
-  if (options.mse_out_param) spec->set_mse_out_param(*options.mse_out_param);
   if (options.steps_per_epoch) spec->set_steps_per_epoch(*options.steps_per_epoch);
+}
+
+void SetGrid(const Options& options, v1::MidcoderTrainingSpec* spec) {
+  v1::MidcoderGrid grid;
+  if (options.lr.size() > 1) grid.mutable_lr()->Assign(options.lr.begin(), options.lr.end());
+  if (options.weight_decay.size() > 1) {
+    grid.mutable_weight_decay()->Assign(options.weight_decay.begin(), options.weight_decay.end());
+  }
+  if (options.mse_out_param.size() > 1) {
+    grid.mutable_mse_out_param()->Assign(options.mse_out_param.begin(), options.mse_out_param.end());
+  }
+  if (options.seed.size() > 1) grid.mutable_seed()->Assign(options.seed.begin(), options.seed.end());
+  if (grid.ByteSizeLong() > 0) *spec->mutable_grid() = std::move(grid);
 }
 
 v1::MidcoderTrainingSpec SpecOf(const Options& options, const std::vector<std::string>& transcoders) {
@@ -52,15 +69,15 @@ v1::MidcoderTrainingSpec SpecOf(const Options& options, const std::vector<std::s
   spec.set_order(options.order == "sequential" ? v1::SEQUENCE_ORDER_SEQUENTIAL : v1::SEQUENCE_ORDER_SHUFFLED);
   SetLength(options, &spec);
   SetOptimizer(options, &spec);
+  SetGrid(options, &spec);
   if (options.batch_size) spec.set_batch_size(*options.batch_size);
   if (options.context_length) spec.set_context_length(*options.context_length);
-  if (options.seed) spec.set_seed(*options.seed);
   return spec;
 }
 
 // What the job made, with the losses of the last step.
 absl::Status PrintMidcoders(const Client& client, const v1::Job& job, Session* session) {
-  Table table({{"midcoder"},
+  Table table({NameColumn("midcoder"),
                {"layer", true},
                {"loss", true},
                {"mse_mid", true},
@@ -77,11 +94,28 @@ absl::Status PrintMidcoders(const Client& client, const v1::Job& job, Session* s
   return absl::OkStatus();
 }
 
+absl::StatusOr<ExitCode> PrintEstimate(const Client& client, const v1::MidcoderTrainingSpec& spec, Session* session) {
+  absl::StatusOr<v1::MemoryEstimate> estimate = client.EstimateMidcoderTraining(spec);
+  if (!estimate.ok()) return estimate.status();
+  if (session->json()) {
+    session->out() << ToJson(*estimate);
+    return ExitCode::kOk;
+  }
+  Table table({{"memory"}, {"", true}});
+  table.AddRow({"peak while it runs", FormatBytes(estimate->peak_bytes())});
+  table.AddRow({"available now", FormatBytes(estimate->available_bytes())});
+  table.AddRow({"each checkpoint, on the disk", FormatBytes(estimate->checkpoint_bytes())});
+  session->out() << table.Render(session->terminal().out_width);
+  if (!estimate->advice().empty()) session->out() << "It does not fit now: " << estimate->advice() << "\n";
+  return ExitCode::kOk;
+}
+
 absl::StatusOr<ExitCode> RunTrain(const Options& options, Session& session) {
   absl::StatusOr<Client> client = session.Connect();
   if (!client.ok()) return client.status();
   absl::StatusOr<std::vector<std::string>> transcoders = ResolveTranscoders(*client, options.choice);
   if (!transcoders.ok()) return transcoders.status();
+  if (options.estimate) return PrintEstimate(*client, SpecOf(options, *transcoders), &session);
   absl::StatusOr<v1::Job> job = client->TrainMidcoder(SpecOf(options, *transcoders), options.submit);
   if (!job.ok()) return job.status();
   if (options.detach) {
@@ -115,15 +149,20 @@ void AddLengthOptions(CLI::App* verb, Options* options) {
 }
 
 void AddOptimizerOptions(CLI::App* verb, Options* options) {
-  verb->add_option("--lr", options->lr, "Learning rate at the start of the cosine [0.001]")->type_name("X");
-  verb->add_option("--weight-decay", options->weight_decay, "Weight decay of AdamW [0.001]")->type_name("X");
+  verb->add_option("--lr", options->lr, "Learning rate at the start of the cosine [0.001]")
+      ->type_name("X,..")
+      ->delimiter(',');
+  verb->add_option("--weight-decay", options->weight_decay, "Weight decay of AdamW [0.001]")
+      ->type_name("X,..")
+      ->delimiter(',');
   verb->add_option("--adam-eps", options->adam_eps, "eps of AdamW [1e-8]")->type_name("X");
   verb->add_option("--mse-out-param", options->mse_out_param, "Weight of the loss on the MLP's output [1]")
-      ->type_name("X");
+      ->type_name("X,..")
+      ->delimiter(',');
   verb->add_option("--steps-per-epoch", options->steps_per_epoch,
                    "The learning rate changes once in so many steps [10]")
       ->type_name("N");
-  verb->add_option("--seed", options->seed, "Seed of the order of sequences [0]")->type_name("N");
+  verb->add_option("--seed", options->seed, "Seed of the order of sequences [0]")->type_name("N,..")->delimiter(',');
 }
 
 }  // namespace
@@ -153,10 +192,14 @@ void AddTrain(CLI::App* app, Action* action) {
   verb->add_option("--request-id", options->submit.request_id, "The same id gives the same job [a new one]")
       ->type_name("ID");
   AddWaitOptions(verb, &options->detach);
+  verb->add_flag("--estimate", options->estimate, "Only say what it would take in memory");
   verb->footer(
       "Waits and shows the progress; Ctrl-C stops waiting, and the job goes on.\n"
+      "Several values of --lr, --weight-decay, --mse-out-param or --seed train a midcoder for each combination, in one "
+      "job.\n"
       "Examples:\n"
       "  superpose train --layer 2 --corpus demo --steps 500\n"
+      "  superpose train --layer 2 --corpus demo --lr 1e-3,3e-4 --seed 0,1\n"
       "  job=$(superpose train --layer 2 --corpus demo --detach); superpose watch $job");
   verb->callback([action, options] { *action = [options](Session& session) { return RunTrain(*options, session); }; });
 }

@@ -16,10 +16,12 @@ bool CanTravelAsMetadata(const std::string& user) {
                      [](char c) { return absl::ascii_isprint(static_cast<unsigned char>(c)); });
 }
 
-// gRPC says how it failed in its own words; the address is what a person can do something about.
+// gRPC says "failed to connect to all addresses"; the address is what a person can do something about.
 absl::Status ExplainUnavailable(const absl::Status& status, const std::string& address) {
   if (!absl::IsUnavailable(status) || !ReasonOf(status).empty()) return status;
-  return absl::UnavailableError(absl::StrCat("no Superpose server answers at ", address, " (", status.message(), ")"));
+  return absl::UnavailableError(absl::StrCat("no server answers at ", address,
+                                             ": is it running, and is this its address? (superposed --config FILE "
+                                             "starts one)"));
 }
 
 }  // namespace

@@ -1,11 +1,12 @@
 // The C++ client of a Superpose server.
 //
 //   absl::StatusOr<superpose::Client> client = superpose::Client::Connect("lab-gpu:7077", {.user = "ada"});
-//   superpose::client::ActivationsQuery query{.transcoders = {superpose::client::LayerName(2)}, .texts = {"The cat
-//   sat"}}; absl::StatusOr<superpose::client::Activations> found = client->GetActivations(query);
+//   superpose::client::ActivationsQuery query{.transcoders = {superpose::client::LayerName(2)},
+//                                             .texts = {"The cat sat"}};
+//   absl::StatusOr<superpose::client::Activations> found = client->GetActivations(query);
 //
 // Names are resource names as in the contract: "models/demo", "models/demo/transcoders/layer2", "corpora/demo",
-// "jobs/..", "midcoders/..". "models/-" is the only model.
+// "jobs/..", "midcoders/..", "snapshots/..". "models/-" is the only model.
 //
 // Every error is an absl::Status with the server's code and message; ReasonOf(status) (errors.h) is its stable reason.
 // Beside what each function names, any of them gives UNAVAILABLE when the server is not there and DEADLINE_EXCEEDED
@@ -22,16 +23,23 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/cpp/activations.h"
 #include "client/cpp/errors.h"
+#include "client/cpp/prompts.h"
 #include "client/cpp/tensor.h"
 #include "superpose/v1/corpus.pb.h"
+#include "superpose/v1/corpus_service.pb.h"
 #include "superpose/v1/job.pb.h"
 #include "superpose/v1/midcoder.pb.h"
+#include "superpose/v1/midcoder_service.pb.h"
 #include "superpose/v1/model.pb.h"
 #include "superpose/v1/model_service.pb.h"
+#include "superpose/v1/prompt_service.pb.h"
+#include "superpose/v1/server_config.pb.h"
 #include "superpose/v1/server_service.pb.h"
+#include "superpose/v1/statistics.pb.h"
 
 namespace superpose::client {
 
@@ -76,6 +84,16 @@ struct WatchOptions {
 // Called with a job as it is now. Calls come one at a time, on the thread that watches; the same state may come twice.
 using JobCallback = std::function<void(const v1::Job& job)>;
 
+// Called with how many bytes of how many the server has, or have come from it.
+using UploadProgress = std::function<void(int64_t done, int64_t total)>;
+
+struct ExportOptions {
+  // Put the statistics of this snapshot of the midcoder into the file as well, "snapshots/..", under the names that the
+  // reference uses; .pt only. Empty: none.
+  std::string snapshot;
+  UploadProgress on_progress = nullptr;
+};
+
 bool IsFinished(const v1::Job& job);
 // OK for a job that has not failed; its error, with its reason, for one that has; CANCELLED / JOB_CANCELLED for a
 // cancelled one.
@@ -99,12 +117,40 @@ class Client {
   absl::StatusOr<std::vector<v1::Model>> ListModels() const;
   // NOT_FOUND / MODEL_NOT_FOUND.
   absl::StatusOr<v1::Model> GetModel(const std::string& name = "models/-") const;
+  // Loads a model, or a transcoder of one, from files on the server's disk, while others work. They stay until they are
+  // unloaded or the server ends. PERMISSION_DENIED / PATH_NOT_ALLOWED, ALREADY_EXISTS / RESOURCE_EXISTS,
+  // RESOURCE_EXHAUSTED / MEMORY_EXCEEDED, errors of the files; then all is as it was.
+  absl::StatusOr<v1::Model> LoadModel(const v1::ModelEntry& model) const;
+  absl::StatusOr<v1::Transcoder> LoadTranscoder(const std::string& model, const v1::TranscoderEntry& transcoder,
+                                                bool replace = false) const;
+  // Takes no new work for it, and returns when calls under way have ended and its memory is free. FAILED_PRECONDITION /
+  // RESOURCE_IN_USE while jobs use it.
+  absl::Status UnloadModel(const std::string& name) const;
+  absl::Status UnloadTranscoder(const std::string& name) const;
   // Token ids of each text. FAILED_PRECONDITION / TOKENIZER_MISSING.
   absl::StatusOr<v1::TokenizeResponse> Tokenize(const v1::TokenizeRequest& request) const;
+  // The text of one sequence of token ids. INVALID_ARGUMENT / TOKEN_OUT_OF_RANGE; FAILED_PRECONDITION /
+  // TOKENIZER_MISSING.
+  absl::StatusOr<v1::DetokenizeResponse> Detokenize(const std::vector<int32_t>& token_ids,
+                                                    const std::string& model = "models/-") const;
   // All corpora, in name order.
   absl::StatusOr<std::vector<v1::Corpus>> ListCorpora() const;
   // NOT_FOUND / CORPUS_NOT_FOUND.
   absl::StatusOr<v1::Corpus> GetCorpus(const std::string& name) const;
+  // Makes a corpus of files that Upload sent, and waits until the server has read them: text is tokenized. The same
+  // content under the same name again is no error. ALREADY_EXISTS / RESOURCE_EXISTS; what is wrong with the files.
+  absl::StatusOr<v1::Corpus> CreateCorpus(const v1::CreateCorpusRequest& request) const;
+  // Deletes a corpus that was uploaded. FAILED_PRECONDITION / RESOURCE_IN_USE while jobs read it, and for one of the
+  // server's config.
+  absl::Status DeleteCorpus(const std::string& name) const;
+
+  // Sends a file and returns its name, "uploads/..", for calls that make something of it. What the server has already
+  // is not sent again, and a broken stream goes on where it broke, also after the server was restarted. NOT_FOUND /
+  // FILE_NOT_FOUND; RESOURCE_EXHAUSTED / REQUEST_TOO_LARGE; STORAGE_FULL; DATA_LOSS / UPLOAD_CORRUPT when the file
+  // changes while it is sent.
+  absl::StatusOr<std::string> Upload(const std::string& path, const UploadProgress& on_progress = nullptr) const;
+  // The same for bytes in memory.
+  absl::StatusOr<std::string> UploadBytes(absl::string_view bytes, const UploadProgress& on_progress = nullptr) const;
 
   // Activations of any number of tokens: one call where the server takes them in one, a stream otherwise.
   absl::StatusOr<Activations> GetActivations(const ActivationsQuery& query) const;
@@ -113,9 +159,21 @@ class Client {
   absl::Status StreamActivations(const ActivationsQuery& query,
                                  const std::function<absl::Status(Activations part)>& on_part) const;
 
+  // Tensors around one layer's MLP at every token of a prompt (prompts.h makes one), checked piece by piece (CRC-32C).
+  // Here and in the two that follow: RESOURCE_EXHAUSTED / REQUEST_TOO_LARGE for a prompt of more than
+  // info().max_unary_tokens() tokens, or an answer that is too large.
+  absl::StatusOr<MlpTensors> GetMlpTensors(const v1::GetMlpTensorsRequest& request) const;
+  // Log-probabilities of the next token.
+  absl::StatusOr<v1::PredictNextTokensResponse> PredictNextTokens(const v1::PredictNextTokensRequest& request) const;
+  // Sets features to values and tells how the predictions change. INVALID_ARGUMENT / FEATURE_OUT_OF_RANGE;
+  // CONFIG_INVALID for a value below 0, or a position that a sequence does not have.
+  absl::StatusOr<v1::InterveneResponse> Intervene(const v1::InterveneRequest& request) const;
+
   // Submits a job. The spec is checked first: INVALID_ARGUMENT / CONFIG_INVALID, NOT_FOUND with the missing thing's
   // reason. ALREADY_EXISTS / REQUEST_ID_REUSED when the request id was used for something else.
   absl::StatusOr<v1::Job> TrainMidcoder(const v1::MidcoderTrainingSpec& spec, const SubmitOptions& options = {}) const;
+  // What training would take in memory, and what would fit where that is too much.
+  absl::StatusOr<v1::MemoryEstimate> EstimateMidcoderTraining(const v1::MidcoderTrainingSpec& spec) const;
   absl::StatusOr<v1::Job> EvaluateMidcoder(const v1::MidcoderEvaluationSpec& spec,
                                            const SubmitOptions& options = {}) const;
 
@@ -145,8 +203,32 @@ class Client {
   // Losses of its training, a row a step.
   absl::StatusOr<v1::TrainingHistory> GetMidcoderHistory(const std::string& name) const;
 
-  // A tensor of a model, transcoder or midcoder, or a part: slices[i] says which of dimension i; dimensions left out
-  // are read whole. Every piece is checked (CRC-32C), and a broken stream goes on where it broke. NOT_FOUND /
+  // Sends a file and makes a midcoder of it: .pt as the reference's code saves one, or what ExportMidcoder wrote. The
+  // reference's form does not say on which transcoder it was trained: name it, "models/../transcoders/..". Our own form
+  // does, and `transcoder` may be empty when that one is loaded. Statistics in the file become a snapshot. Errors:
+  // those of Upload; what is wrong with the file (FILE_CORRUPT, FILE_UNSUPPORTED, TENSOR_MISSING,
+  // TENSOR_SHAPE_MISMATCH); FAILED_PRECONDITION / INPUT_CHANGED when it was trained on another transcoder.
+  absl::StatusOr<v1::Midcoder> ImportMidcoder(const std::string& path, const std::string& transcoder = "",
+                                              const UploadProgress& on_progress = nullptr) const;
+  // The same of a file that Upload sent. Without a request id it gets a new one.
+  absl::StatusOr<v1::Midcoder> ImportMidcoder(const v1::ImportMidcoderRequest& request) const;
+  // Writes a midcoder to a file here, in the place of one that is there: .safetensors is our own form, with its whole
+  // description; .pt the reference's, which torch.load opens. The file is there only once it is whole; every piece is
+  // checked (CRC-32C), and a broken stream goes on where it broke. NOT_FOUND / MIDCODER_NOT_FOUND, SNAPSHOT_NOT_FOUND;
+  // INVALID_ARGUMENT / CONFIG_INVALID for another ending; FAILED_PRECONDITION / FILE_WRITE_FAILED; DATA_LOSS when
+  // pieces keep coming damaged.
+  absl::Status ExportMidcoder(const std::string& name, const std::string& path,
+                              const ExportOptions& options = {}) const;
+
+  // Snapshots of statistics, newest first; only those of one midcoder where it is named. Their tensors: ReadTensor.
+  absl::StatusOr<std::vector<v1::Snapshot>> ListSnapshots(const std::string& midcoder = "") const;
+  // NOT_FOUND / SNAPSHOT_NOT_FOUND, here and in the one that follows.
+  absl::StatusOr<v1::Snapshot> GetSnapshot(const std::string& name) const;
+  // Deletes it and its file.
+  absl::Status DeleteSnapshot(const std::string& name) const;
+
+  // A tensor of a model, transcoder, midcoder or snapshot, or a part: slices[i] says which of dimension i; dimensions
+  // left out are read whole. Every piece is checked (CRC-32C), and a broken stream goes on where it broke. NOT_FOUND /
   // TENSOR_MISSING; OUT_OF_RANGE or INVALID_ARGUMENT / SLICE_OUT_OF_RANGE; DATA_LOSS when pieces keep coming damaged.
   absl::StatusOr<Tensor> ReadTensor(const std::string& resource, const std::string& tensor,
                                     const std::vector<Slice>& slices = {}) const;

@@ -11,19 +11,31 @@ namespace {
 constexpr int kMaxMessageBytes = 512 << 20;
 
 // Calls that may be made twice are tried again while the server is not there. Not the deletes: the second would not
-// find what the first deleted. Not WatchJob and ReadTensor, which go on where they broke by themselves. Not
-// GetServerInfo: who connects to a server that is not there wants to know it at once.
+// find what the first deleted. Not WatchJob, ReadTensor and ExportMidcoder, which go on where they broke by themselves.
+// Not GetServerInfo: who connects to a server that is not there wants to know it at once.
 constexpr char kServiceConfig[] = R"({"methodConfig": [{
   "name": [
-    {"service": "superpose.v1.ModelService"},
+    {"service": "superpose.v1.ModelService", "method": "ListModels"},
+    {"service": "superpose.v1.ModelService", "method": "GetModel"},
+    {"service": "superpose.v1.ModelService", "method": "Tokenize"},
+    {"service": "superpose.v1.ModelService", "method": "Detokenize"},
+    {"service": "superpose.v1.CorpusService", "method": "ListCorpora"},
+    {"service": "superpose.v1.CorpusService", "method": "GetCorpus"},
+    {"service": "superpose.v1.CorpusService", "method": "CreateCorpus"},
+    {"service": "superpose.v1.UploadService", "method": "GetUpload"},
     {"service": "superpose.v1.FeatureService"},
+    {"service": "superpose.v1.PromptService"},
     {"service": "superpose.v1.MidcoderService", "method": "TrainMidcoder"},
     {"service": "superpose.v1.MidcoderService", "method": "EvaluateMidcoder"},
+    {"service": "superpose.v1.MidcoderService", "method": "EstimateMidcoderTraining"},
+    {"service": "superpose.v1.MidcoderService", "method": "ImportMidcoder"},
     {"service": "superpose.v1.MidcoderService", "method": "ListMidcoders"},
     {"service": "superpose.v1.MidcoderService", "method": "GetMidcoder"},
     {"service": "superpose.v1.MidcoderService", "method": "GetMidcoderHistory"},
     {"service": "superpose.v1.JobService", "method": "GetJob"},
-    {"service": "superpose.v1.JobService", "method": "ListJobs"}
+    {"service": "superpose.v1.JobService", "method": "ListJobs"},
+    {"service": "superpose.v1.StatisticsService", "method": "ListSnapshots"},
+    {"service": "superpose.v1.StatisticsService", "method": "GetSnapshot"}
   ],
   "retryPolicy": {
     "maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "1s", "backoffMultiplier": 2,
@@ -53,6 +65,10 @@ Connection::Connection(std::string server_address, ClientOptions client_options)
       channel(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), ChannelSettings())),
       server(v1::ServerService::NewStub(channel)),
       models(v1::ModelService::NewStub(channel)),
+      corpora(v1::CorpusService::NewStub(channel)),
+      uploads(v1::UploadService::NewStub(channel)),
+      prompts(v1::PromptService::NewStub(channel)),
+      statistics(v1::StatisticsService::NewStub(channel)),
       features(v1::FeatureService::NewStub(channel)),
       midcoders(v1::MidcoderService::NewStub(channel)),
       jobs(v1::JobService::NewStub(channel)),

@@ -14,12 +14,16 @@
 #include "client/cpp/client.h"
 #include "client/cpp/errors.h"
 #include "client/cpp/status_macros.h"
+#include "superpose/v1/corpus_service.grpc.pb.h"
 #include "superpose/v1/feature_service.grpc.pb.h"
 #include "superpose/v1/job_service.grpc.pb.h"
 #include "superpose/v1/midcoder_service.grpc.pb.h"
 #include "superpose/v1/model_service.grpc.pb.h"
+#include "superpose/v1/prompt_service.grpc.pb.h"
 #include "superpose/v1/server_service.grpc.pb.h"
+#include "superpose/v1/statistics_service.grpc.pb.h"
 #include "superpose/v1/tensor_service.grpc.pb.h"
+#include "superpose/v1/upload_service.grpc.pb.h"
 
 namespace superpose::client {
 
@@ -37,8 +41,13 @@ struct Connection {
   // Makes one unary call.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Call(Stub* stub, Method<Stub, Request, Response> method, const Request& request) const {
+    return CallUntil(absl::Now() + options.deadline, stub, method, request);
+  }
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> CallUntil(absl::Time deadline, Stub* stub, Method<Stub, Request, Response> method,
+                                     const Request& request) const {
     grpc::ClientContext context;
-    Prepare(absl::Now() + options.deadline, &context);
+    Prepare(deadline, &context);
     Response response;
     grpc::Status status = (stub->*method)(&context, request, &response);
     if (!status.ok()) return FromGrpc(status);
@@ -50,6 +59,10 @@ struct Connection {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::ServerService::Stub> server;
   std::unique_ptr<v1::ModelService::Stub> models;
+  std::unique_ptr<v1::CorpusService::Stub> corpora;
+  std::unique_ptr<v1::UploadService::Stub> uploads;
+  std::unique_ptr<v1::PromptService::Stub> prompts;
+  std::unique_ptr<v1::StatisticsService::Stub> statistics;
   std::unique_ptr<v1::FeatureService::Stub> features;
   std::unique_ptr<v1::MidcoderService::Stub> midcoders;
   std::unique_ptr<v1::JobService::Stub> jobs;

@@ -30,6 +30,14 @@ absl::StatusOr<v1::Job> Client::TrainMidcoder(const v1::MidcoderTrainingSpec& sp
   return std::move(*response.mutable_job());
 }
 
+absl::StatusOr<v1::MemoryEstimate> Client::EstimateMidcoderTraining(const v1::MidcoderTrainingSpec& spec) const {
+  v1::EstimateMidcoderTrainingRequest request;
+  *request.mutable_spec() = spec;
+  SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(
+      auto response, connection_->Call(connection_->midcoders.get(), &Stub::EstimateMidcoderTraining, request));
+  return std::move(*response.mutable_estimate());
+}
+
 absl::StatusOr<v1::Job> Client::EvaluateMidcoder(const v1::MidcoderEvaluationSpec& spec,
                                                  const SubmitOptions& options) const {
   auto request = RequestFor<v1::EvaluateMidcoderRequest>(spec, options);

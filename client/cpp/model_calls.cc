@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,21 +31,12 @@ absl::StatusOr<v1::TokenizeResponse> Client::Tokenize(const v1::TokenizeRequest&
   return connection_->Call(connection_->models.get(), &Stub::Tokenize, request);
 }
 
-absl::StatusOr<std::vector<v1::Corpus>> Client::ListCorpora() const {
-  return ListAll<v1::Corpus>(
-      v1::ListCorporaRequest(), 0,
-      [this](const v1::ListCorporaRequest& request) {
-        return connection_->Call(connection_->models.get(), &Stub::ListCorpora, request);
-      },
-      [](v1::ListCorporaResponse* page) { return page->mutable_corpora(); });
-}
-
-absl::StatusOr<v1::Corpus> Client::GetCorpus(const std::string& name) const {
-  v1::GetCorpusRequest request;
-  request.set_name(name);
-  SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(auto response,
-                                    connection_->Call(connection_->models.get(), &Stub::GetCorpus, request));
-  return std::move(*response.mutable_corpus());
+absl::StatusOr<v1::DetokenizeResponse> Client::Detokenize(const std::vector<int32_t>& token_ids,
+                                                          const std::string& model) const {
+  v1::DetokenizeRequest request;
+  request.set_model(model);
+  request.mutable_token_ids()->Add(token_ids.begin(), token_ids.end());
+  return connection_->Call(connection_->models.get(), &Stub::Detokenize, request);
 }
 
 }  // namespace superpose::client

@@ -18,7 +18,7 @@ namespace {
 
 absl::Status WriteFailed(const std::string& path, int error) {
   return error == ENOSPC || error == EDQUOT
-             ? ResourceExhausted(reason::kFileWriteFailed, "no space left to write ", path)
+             ? ResourceExhausted(reason::kStorageFull, "no space left to write ", path)
              : FailedPrecondition(reason::kFileWriteFailed, "cannot write ", path, ": ", std::strerror(error));
 }
 

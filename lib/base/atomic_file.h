@@ -10,7 +10,8 @@
 namespace superpose {
 
 // Writes a file so that a reader sees the old content or the whole new one, also after a crash: a temporary file beside
-// it, fsync, rename, fsync of the folder. Without Commit() the temporary file is removed. Errors: FILE_WRITE_FAILED.
+// it, fsync, rename, fsync of the folder. Without Commit() the temporary file is removed. Errors: STORAGE_FULL,
+// FILE_WRITE_FAILED.
 class AtomicFile {
  public:
   static absl::StatusOr<AtomicFile> Create(const std::string& path);

@@ -27,7 +27,8 @@ struct FileDescriptor {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const MappedFile>> MappedFile::Open(const std::string& path) {
-  FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  // A pipe that nobody writes to would block without O_NONBLOCK; of a regular file it changes nothing.
+  FileDescriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
   if (file.fd < 0) return CannotRead(path, errno);
   struct stat info;
   if (::fstat(file.fd, &info) != 0) return CannotRead(path, errno);

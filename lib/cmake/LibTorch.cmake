@@ -27,7 +27,8 @@ endforeach()
 add_library(superpose_torch INTERFACE)
 target_include_directories(superpose_torch SYSTEM INTERFACE "${torch_headers}")
 # at::parallel_for runs on one thread unless the calling file is compiled with OpenMP; it must be torch's own copy of libgomp.
-target_compile_options(superpose_torch INTERFACE -fopenmp)
+# Clang would want its own OpenMP; what it compiles here (the fuzz targets) runs no loops in parallel.
+target_compile_options(superpose_torch INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fopenmp>)
 file(GLOB torch_openmp "${SUPERPOSE_TORCH_DIR}/lib/libgomp*.so*")
 target_link_directories(superpose_torch INTERFACE "${SUPERPOSE_TORCH_DIR}/lib")
 target_link_options(superpose_torch INTERFACE "-Wl,-rpath,${SUPERPOSE_TORCH_DIR}/lib")

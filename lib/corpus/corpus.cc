@@ -6,28 +6,24 @@
 #include <array>
 #include <memory>
 #include <numeric>
-#include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
-#include "lib/base/mapped_file.h"
 #include "lib/base/sha256.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "lib/corpus/text_documents.h"
+#include "lib/corpus/token_files.h"
 #include "lib/corpus/token_ids.h"
 #include "lib/corpus/token_stream.h"
-#include "lib/tensor_io/mapped_tensor.h"
-#include "lib/tensor_io/npy.h"
 
 namespace superpose {
 
-// Either documents or token ids.
+// Documents, if it is text, and the ids of all.
 struct Corpus::Content {
   TextDocuments documents;
-  std::optional<TokenIds> ids;
+  TokenIds ids;
 };
 
 namespace {
@@ -81,30 +77,6 @@ class ChunkSequences final : public TokenSequences {
   const int64_t bos_token_id_;
 };
 
-absl::StatusOr<at::Tensor> ReadBin(const CorpusFile& file) {
-  const bool wide = file.token_dtype == "uint32";
-  if (!wide && !file.token_dtype.empty() && file.token_dtype != "uint16") {
-    return InvalidArgument(reason::kConfigInvalid, "token_dtype \"", file.token_dtype,
-                           "\" must be \"uint16\" or \"uint32\"");
-  }
-  SUPERPOSE_ASSIGN_OR_RETURN(const auto mapped, MappedFile::Open(file.path));
-  const size_t size = wide ? sizeof(uint32_t) : sizeof(uint16_t);
-  if (mapped->size() % size != 0) {
-    return InvalidArgument(reason::kFileCorrupt, file.path, " has ", mapped->size(), " bytes, not a multiple of ", size,
-                           ": set token_dtype to what it holds");
-  }
-  return TensorOverFile(mapped, 0, wide ? at::kUInt32 : at::kUInt16, {static_cast<int64_t>(mapped->size() / size)});
-}
-
-absl::Status CheckArray(const at::Tensor& array, const std::string& path) {
-  if (array.dim() != 1 && array.dim() != 2) {
-    return InvalidArgument(reason::kFileUnsupported, path, " has ", array.dim(),
-                           " dimensions: give tokens [tokens] or sequences [sequences, positions]");
-  }
-  if (array.numel() == 0) return InvalidArgument(reason::kEmptyInput, path, " has no tokens");
-  return absl::OkStatus();
-}
-
 void HashIds(const TokenIds& ids, Sha256& hash) {
   std::array<int64_t, 4096> block;
   std::array<int32_t, 4096> narrow;
@@ -133,55 +105,78 @@ absl::string_view NameOf(CorpusSplit split) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const Corpus>> Corpus::Load(const CorpusFile& file, const Tokenizer* tokenizer,
+absl::StatusOr<std::shared_ptr<const Corpus>> Corpus::Load(const CorpusFiles& files, const Tokenizer* tokenizer,
                                                            int64_t vocab_size, int64_t bos_token_id,
                                                            int64_t eos_token_id) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<CorpusFile> listed, ListFiles(files));
   return CatchTorch([&]() -> absl::StatusOr<std::shared_ptr<const Corpus>> {
     std::shared_ptr<Corpus> corpus(new Corpus());
     corpus->bos_token_id_ = bos_token_id;
     corpus->eos_token_id_ = eos_token_id;
-    const bool is_text = absl::EndsWith(file.path, ".txt") || absl::EndsWith(file.path, ".jsonl");
-    SUPERPOSE_RETURN_IF_ERROR(is_text ? corpus->LoadText(file, tokenizer) : corpus->LoadTokens(file));
-    SUPERPOSE_RETURN_IF_ERROR(WithContext(corpus->content_->ids->Check(vocab_size), file.path));
+    corpus->files_ = static_cast<int64_t>(listed.size());
+    const CorpusFormat format = listed.front().format;
+    const bool is_text = format == CorpusFormat::kText || format == CorpusFormat::kJsonLines;
+    SUPERPOSE_RETURN_IF_ERROR(is_text ? corpus->LoadText(listed, tokenizer, vocab_size, files.is_cancelled)
+                                      : corpus->LoadTokens(listed, files.token_dtype, vocab_size));
+    SUPERPOSE_RETURN_IF_ERROR(corpus->CheckSpecialIds(vocab_size));
     corpus->content_hash_ = corpus->Hash();
     return std::shared_ptr<const Corpus>(std::move(corpus));
   });
 }
 
-absl::Status Corpus::LoadText(const CorpusFile& file, const Tokenizer* tokenizer) {
+absl::Status Corpus::LoadText(const std::vector<CorpusFile>& files, const Tokenizer* tokenizer, int64_t vocab_size,
+                              const std::function<bool()>& is_cancelled) {
+  const std::string& first = files.front().path;
   if (tokenizer == nullptr) {
-    return FailedPrecondition(reason::kTokenizerMissing, file.path,
+    return FailedPrecondition(reason::kTokenizerMissing, first,
                               " is text, and the model has no tokenizer: give .npy or .bin");
   }
   auto content = std::make_shared<Content>();
-  const bool lines = absl::EndsWith(file.path, ".jsonl");
-  SUPERPOSE_ASSIGN_OR_RETURN(content->documents,
-                             lines ? ReadJsonLines(file.path, *tokenizer) : ReadTextFile(file.path, *tokenizer));
-  std::vector<int32_t>& ids = content->documents.ids;
-  SUPERPOSE_ASSIGN_OR_RETURN(content->ids,
-                             TokenIds::Create(at::from_blob(ids.data(), {static_cast<int64_t>(ids.size())}, at::kInt)));
-  documents_ = content->documents.count();
-  content_ = std::move(content);
-  return absl::OkStatus();
-}
-
-absl::Status Corpus::LoadTokens(const CorpusFile& file) {
-  const bool is_npy = absl::EndsWith(file.path, ".npy");
-  if (!is_npy && !absl::EndsWith(file.path, ".bin")) {
-    return InvalidArgument(reason::kFileUnsupported, file.path, " must be .txt, .jsonl, .npy or .bin");
+  TextDocuments& documents = content->documents;
+  for (const CorpusFile& file : files) {
+    SUPERPOSE_RETURN_IF_ERROR(AddDocuments(file, *tokenizer, is_cancelled, &documents));
   }
-  SUPERPOSE_ASSIGN_OR_RETURN(const at::Tensor array, is_npy ? ReadNpy(file.path) : ReadBin(file));
-  SUPERPOSE_RETURN_IF_ERROR(CheckArray(array, file.path));
-  auto ids = TokenIds::Create(array);
-  if (!ids.ok()) return WithContext(ids.status(), file.path);
-  auto content = std::make_shared<Content>();
-  content->ids = *std::move(ids);
+  if (documents.ids.empty()) {
+    return InvalidArgument(reason::kEmptyInput, first, files.size() > 1 ? " and the files after it have" : " has",
+                           " no text");
+  }
+  SUPERPOSE_ASSIGN_OR_RETURN(content->ids, TokenIds::Create(/*owner=*/nullptr, documents.ids.data(),
+                                                            static_cast<int64_t>(documents.ids.size()), at::kInt));
+  SUPERPOSE_RETURN_IF_ERROR(WithContext(content->ids.Check(vocab_size), first));
+  documents_ = documents.count();
   content_ = std::move(content);
-  row_length_ = array.dim() == 2 ? array.size(1) : 0;
+  CountHeldout();
   return absl::OkStatus();
 }
 
-int64_t Corpus::tokens() const { return content_->ids->size() + std::max<int64_t>(documents_ - 1, 0); }
+absl::Status Corpus::LoadTokens(const std::vector<CorpusFile>& files, const std::string& token_dtype,
+                                int64_t vocab_size) {
+  SUPERPOSE_ASSIGN_OR_RETURN(TokenFiles mapped, MapTokenFiles(files, token_dtype, vocab_size));
+  auto content = std::make_shared<Content>();
+  content->ids = std::move(mapped.ids);
+  content_ = std::move(content);
+  row_length_ = mapped.row_length;
+  return absl::OkStatus();
+}
+
+absl::Status Corpus::CheckSpecialIds(int64_t vocab_size) const {
+  auto check = [&](absl::string_view name, int64_t id) {
+    if (id >= 0 && id < vocab_size) return absl::OkStatus();
+    return InvalidArgument(reason::kTokenOutOfRange, "the model's ", name, " is ", id, ", which is not in 0 .. ",
+                           vocab_size - 1);
+  };
+  if (is_array()) return absl::OkStatus();  // its rows are used as they are
+  SUPERPOSE_RETURN_IF_ERROR(check("bos_token_id", bos_token_id_));
+  return documents_ == 0 ? absl::OkStatus() : check("eos_token_id", eos_token_id_);
+}
+
+void Corpus::CountHeldout() {
+  const std::vector<int64_t> heldout = DocumentsOf(content_->documents, CorpusSplit::kHeldout);
+  heldout_documents_ = static_cast<int64_t>(heldout.size());
+  heldout_tokens_ = DocumentStream(&content_->documents, heldout, eos_token_id_).size();
+}
+
+int64_t Corpus::tokens() const { return content_->ids.size() + std::max<int64_t>(documents_ - 1, 0); }
 
 std::string Corpus::Hash() const {
   Sha256 hash;
@@ -189,7 +184,7 @@ std::string Corpus::Hash() const {
                            " eos ", eos_token_id_, "\n"));
   const std::vector<int64_t>& starts = content_->documents.starts;
   hash.Update(starts.data(), starts.size() * sizeof(int64_t));
-  HashIds(*content_->ids, hash);
+  HashIds(content_->ids, hash);
   return hash.HexDigest();
 }
 
@@ -210,7 +205,7 @@ absl::StatusOr<std::shared_ptr<const TokenSequences>> Corpus::Rows(int64_t conte
     return InvalidArgument(reason::kConfigInvalid, "context_length is ", context_length, " but the array's rows have ",
                            row_length_, " tokens: leave it out, or set it to that");
   }
-  return std::make_shared<RowSequences>(content_, &*content_->ids, row_length_);
+  return std::make_shared<RowSequences>(content_, &content_->ids, row_length_);
 }
 
 absl::StatusOr<std::shared_ptr<const TokenSequences>> Corpus::Chunks(int64_t context_length, CorpusSplit split) const {
@@ -222,13 +217,18 @@ absl::StatusOr<std::shared_ptr<const TokenSequences>> Corpus::Chunks(int64_t con
     stream =
         std::make_unique<DocumentStream>(&content_->documents, DocumentsOf(content_->documents, split), eos_token_id_);
   } else {
-    stream = std::make_unique<FileStream>(&*content_->ids);
+    stream = std::make_unique<FileStream>(&content_->ids);
   }
   const int64_t tokens = stream->size();
   auto chunks = std::make_shared<ChunkSequences>(content_, std::move(stream), context_length, bos_token_id_);
   if (chunks->count() > 0) return chunks;
+  const std::string documents =
+      documents_ == 0 ? ""
+                      : absl::StrCat("; ", heldout_documents_, " of ", documents_, " documents are held out: ask for ",
+                                     "split \"all\", or give more (a .txt file is one, a .jsonl file has one a line)");
   return FailedPrecondition(reason::kCorpusTooSmall, "split \"", NameOf(split), "\" has ", tokens,
-                            " tokens: one sequence of context_length ", context_length, " takes ", context_length - 1);
+                            " tokens: one sequence of context_length ", context_length, " takes ", context_length - 1,
+                            documents);
 }
 
 }  // namespace superpose

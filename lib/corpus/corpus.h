@@ -4,40 +4,41 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/corpus/corpus_files.h"
 #include "lib/tokenizer/tokenizer.h"
 
 namespace superpose {
 
 enum class CorpusSplit { kTrain, kHeldout, kAll };
 
-struct CorpusFile {
-  std::string
-      path;  // .txt (one document), .jsonl ({"text": ..} a line), .npy (1-D or 2-D integers), .bin (little-endian)
-  std::string token_dtype;  // of .bin: "uint16" (default) or "uint32"
-};
-
 // How documents become sequences is the reference's rule: documents joined by end-of-text, cut into chunks of
 // context_length - 1, the remainder dropped, BOS put before each chunk. A 2-D token array is used as it is: row =
-// sequence. 1-D token files are cut like text. Text documents are held out when the first 8 bytes of the SHA-256 of
+// sequence. 1-D token files are cut like text. Files follow one another: documents are joined across them, and token
+// files as if they were one. Text documents are held out when the first 8 bytes of the SHA-256 of
 // their text, as a big-endian number, modulo 100 is under 5; token arrays have no split.
 class Corpus {
  public:
-  // Text formats need a tokenizer (TOKENIZER_MISSING). Tokenizes text at once. Errors: those of the files,
-  // TOKEN_OUT_OF_RANGE for an id not under vocab_size, FILE_UNSUPPORTED for a dtype that is no integer, INVALID_UTF8,
+  // Text formats need a tokenizer (TOKENIZER_MISSING) and are tokenized at once; token files are mapped and never
+  // copied. Errors: those of ListFiles, ByteBlocks and the formats; TOKEN_OUT_OF_RANGE for an id not under vocab_size,
+  // BOS and end-of-text included where they are used; FILE_UNSUPPORTED for a dtype that is no integer; INVALID_UTF8;
   // EMPTY_INPUT.
-  static absl::StatusOr<std::shared_ptr<const Corpus>> Load(const CorpusFile& file, const Tokenizer* tokenizer,
+  static absl::StatusOr<std::shared_ptr<const Corpus>> Load(const CorpusFiles& files, const Tokenizer* tokenizer,
                                                             int64_t vocab_size, int64_t bos_token_id,
                                                             int64_t eos_token_id);
 
   bool is_array() const { return row_length_ > 0; }  // a 2-D array: sequences have the length they have
   int64_t row_length() const { return row_length_; }
-  int64_t documents() const { return documents_; }                   // 0 for token files
-  int64_t tokens() const;                                            // all splits, end-of-text included, BOS not
+  int64_t documents() const { return documents_; }                  // 0 for token files
+  int64_t tokens() const;                                           // all splits, end-of-text included, BOS not
+  int64_t heldout_documents() const { return heldout_documents_; }  // 0 for token files
+  int64_t heldout_tokens() const { return heldout_tokens_; }        // end-of-text between them included
+  int64_t files() const { return files_; }
   const std::string& content_hash() const { return content_hash_; }  // of the token ids and the cut
 
   // Sequences of `context_length` tokens (BOS included). INVALID_ARGUMENT / CONFIG_INVALID when an array's rows have
@@ -49,14 +50,20 @@ class Corpus {
  private:
   struct Content;
   Corpus() = default;
-  absl::Status LoadText(const CorpusFile& file, const Tokenizer* tokenizer);
-  absl::Status LoadTokens(const CorpusFile& file);
+  absl::Status LoadText(const std::vector<CorpusFile>& files, const Tokenizer* tokenizer, int64_t vocab_size,
+                        const std::function<bool()>& is_cancelled);
+  absl::Status LoadTokens(const std::vector<CorpusFile>& files, const std::string& token_dtype, int64_t vocab_size);
+  absl::Status CheckSpecialIds(int64_t vocab_size) const;
+  void CountHeldout();
   std::string Hash() const;
   absl::StatusOr<std::shared_ptr<const class TokenSequences>> Rows(int64_t context_length) const;
   absl::StatusOr<std::shared_ptr<const class TokenSequences>> Chunks(int64_t context_length, CorpusSplit split) const;
 
   int64_t row_length_ = 0;
   int64_t documents_ = 0;
+  int64_t heldout_documents_ = 0;
+  int64_t heldout_tokens_ = 0;
+  int64_t files_ = 0;
   int64_t bos_token_id_ = 0;
   int64_t eos_token_id_ = 0;
   std::string content_hash_;

@@ -1,14 +1,16 @@
 #include "lib/corpus/text_documents.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
-#include "lib/base/mapped_file.h"
 #include "lib/base/sha256.h"
 #include "lib/base/status_macros.h"
+#include "lib/corpus/byte_blocks.h"
+#include "lib/corpus/line_reader.h"
 #include "lib/tokenizer/utf8.h"
 
 namespace superpose {
@@ -22,18 +24,13 @@ absl::Status AddDocument(absl::string_view text, const Tokenizer& tokenizer, Tex
   return absl::OkStatus();
 }
 
-absl::Status CheckUtf8(absl::string_view text) {
-  for (size_t position = 0; position < text.size();) {
-    const Utf8Step step = NextUtf8(text.substr(position));
-    if (!step.valid) return InvalidArgument(reason::kInvalidUtf8, "byte ", position, " is not valid UTF-8");
-    position += step.length;
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<std::string> TextOf(absl::string_view line) {
   SUPERPOSE_RETURN_IF_ERROR(CheckUtf8(line));
-  const nlohmann::json json = nlohmann::json::parse(line.begin(), line.end(), nullptr, /*allow_exceptions=*/false);
+  // Nothing is kept of the other fields, however large or deeply nested they are.
+  const auto is_wanted = [](int depth, nlohmann::json::parse_event_t event, const nlohmann::json& parsed) {
+    return event != nlohmann::json::parse_event_t::key || depth != 1 || parsed == "text";
+  };
+  const nlohmann::json json = nlohmann::json::parse(line.begin(), line.end(), is_wanted, /*allow_exceptions=*/false);
   if (json.is_discarded()) return InvalidArgument(reason::kFileCorrupt, "not a JSON object");
   const auto text = json.is_object() ? json.find("text") : json.end();
   if (text == json.end() || !text->is_string()) {
@@ -47,33 +44,45 @@ absl::Status AddLine(absl::string_view line, const Tokenizer& tokenizer, TextDoc
   return AddDocument(text, tokenizer, documents);
 }
 
-absl::StatusOr<TextDocuments> NotEmpty(TextDocuments documents, const std::string& path) {
-  if (documents.ids.empty()) return InvalidArgument(reason::kEmptyInput, path, " has no text");
-  return documents;
+absl::Status AddLines(const CorpusFile& file, ByteBlocks* blocks, const Tokenizer& tokenizer,
+                      const std::function<bool()>& is_cancelled, TextDocuments* documents) {
+  LineReader lines(blocks);
+  for (int64_t number = 1;; ++number) {
+    if (is_cancelled != nullptr && is_cancelled()) return absl::CancelledError("reading the corpus was cancelled");
+    const auto line = lines.Next();
+    if (!line.ok()) return WithContext(line.status(), file.path);
+    if (!line->has_value()) return absl::OkStatus();
+    if (absl::StripAsciiWhitespace(**line).empty()) continue;
+    SUPERPOSE_RETURN_IF_ERROR(
+        WithContext(AddLine(**line, tokenizer, documents), absl::StrCat(file.path, ", line ", number)));
+  }
+}
+
+// A file that is not compressed is one block, which is used where it lies; else all blocks are put into `whole`.
+absl::StatusOr<absl::string_view> WholeText(const CorpusFile& file, ByteBlocks* blocks, std::string* whole) {
+  if (file.compression == Compression::kNone) return blocks->Next();
+  while (true) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const absl::string_view block, blocks->Next());
+    if (block.empty()) return *whole;
+    whole->append(block.data(), block.size());
+    if (static_cast<int64_t>(whole->size()) > kMostDocumentBytes) {
+      return InvalidArgument(reason::kFileUnsupported, file.path, " has more than ", kMostDocumentBytes,
+                             " bytes of text: split it");
+    }
+  }
 }
 
 }  // namespace
 
 bool IsHeldout(absl::string_view text) { return Sha256Prefix64(text) % 100 < 5; }
 
-absl::StatusOr<TextDocuments> ReadTextFile(const std::string& path, const Tokenizer& tokenizer) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
-  TextDocuments documents;
-  SUPERPOSE_RETURN_IF_ERROR(WithContext(AddDocument(file->text(), tokenizer, &documents), path));
-  return NotEmpty(std::move(documents), path);
-}
-
-absl::StatusOr<TextDocuments> ReadJsonLines(const std::string& path, const Tokenizer& tokenizer) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const auto file, MappedFile::Open(path));
-  TextDocuments documents;
-  absl::string_view rest = file->text();
-  for (int64_t number = 1; !rest.empty(); ++number) {
-    const absl::string_view line = rest.substr(0, rest.find('\n'));
-    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
-    if (absl::StripAsciiWhitespace(line).empty()) continue;
-    SUPERPOSE_RETURN_IF_ERROR(WithContext(AddLine(line, tokenizer, &documents), absl::StrCat(path, ", line ", number)));
-  }
-  return NotEmpty(std::move(documents), path);
+absl::Status AddDocuments(const CorpusFile& file, const Tokenizer& tokenizer, const std::function<bool()>& is_cancelled,
+                          TextDocuments* documents) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const auto blocks, ByteBlocks::Open(file.path, file.compression));
+  if (file.format == CorpusFormat::kJsonLines) return AddLines(file, blocks.get(), tokenizer, is_cancelled, documents);
+  std::string whole;
+  SUPERPOSE_ASSIGN_OR_RETURN(const absl::string_view text, WholeText(file, blocks.get(), &whole));
+  return WithContext(AddDocument(text, tokenizer, documents), file.path);
 }
 
 }  // namespace superpose

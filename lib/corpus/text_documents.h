@@ -2,12 +2,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "lib/corpus/corpus_files.h"
 #include "lib/tokenizer/tokenizer.h"
 
 namespace superpose {
@@ -25,10 +24,11 @@ struct TextDocuments {
 // under 5.
 bool IsHeldout(absl::string_view text);
 
-// .txt: the whole file is one document. Special tokens in it are plain text. INVALID_UTF8, EMPTY_INPUT.
-absl::StatusOr<TextDocuments> ReadTextFile(const std::string& path, const Tokenizer& tokenizer);
-// .jsonl: {"text": ..} a line; blank lines are passed over. Errors name the line: FILE_CORRUPT, INVALID_UTF8;
-// EMPTY_INPUT.
-absl::StatusOr<TextDocuments> ReadJsonLines(const std::string& path, const Tokenizer& tokenizer);
+// Adds the documents of a file. .txt: the whole file is one, at most kMostDocumentBytes (FILE_UNSUPPORTED) when it is
+// compressed. .jsonl: {"text": ..} a line; blank lines are passed over. Special tokens in text are plain text. Errors
+// name the file, and the line: FILE_CORRUPT, INVALID_UTF8, and those of ByteBlocks. `is_cancelled` may be null; it is
+// asked between lines: CANCELLED.
+absl::Status AddDocuments(const CorpusFile& file, const Tokenizer& tokenizer, const std::function<bool()>& is_cancelled,
+                          TextDocuments* documents);
 
 }  // namespace superpose

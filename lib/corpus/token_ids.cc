@@ -1,9 +1,8 @@
 #include "lib/corpus/token_ids.h"
 
-#include <c10/core/ScalarType.h>
-
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <utility>
 
 #include "lib/base/error.h"
@@ -13,33 +12,80 @@ namespace {
 
 template <typename Integer>
 void ReadIds(const void* ids, int64_t begin, int64_t count, int64_t* out) {
-  const Integer* first = static_cast<const Integer*>(ids) + begin;
-  std::transform(first, first + count, out, [](Integer id) { return static_cast<int64_t>(id); });
+  const auto widen = [](Integer narrow) { return static_cast<int64_t>(narrow); };
+  const char* next = static_cast<const char*>(ids) + begin * static_cast<int64_t>(sizeof(Integer));
+  for (int64_t i = 0; i < count; ++i, next += sizeof(Integer)) {
+    Integer id;
+    std::memcpy(&id, next, sizeof id);
+    out[i] = widen(id);
+  }
+}
+
+using Reader = void (*)(const void* ids, int64_t begin, int64_t count, int64_t* out);
+
+// Null for what is no integer.
+Reader ReaderOf(at::ScalarType type) {
+  switch (type) {
+    case at::kByte:
+      return ReadIds<uint8_t>;
+    case at::kChar:
+      return ReadIds<int8_t>;
+    case at::kShort:
+      return ReadIds<int16_t>;
+    case at::kInt:
+      return ReadIds<int32_t>;
+    case at::kLong:
+      return ReadIds<int64_t>;
+    case at::kUInt16:
+      return ReadIds<uint16_t>;
+    case at::kUInt32:
+      return ReadIds<uint32_t>;
+    case at::kUInt64:
+      return ReadIds<uint64_t>;
+    default:
+      return nullptr;
+  }
 }
 
 }  // namespace
 
-absl::StatusOr<TokenIds> TokenIds::Create(at::Tensor ids) {
-  switch (ids.scalar_type()) {
-    case at::kByte:
-      return TokenIds(std::move(ids), ReadIds<uint8_t>);
-    case at::kChar:
-      return TokenIds(std::move(ids), ReadIds<int8_t>);
-    case at::kShort:
-      return TokenIds(std::move(ids), ReadIds<int16_t>);
-    case at::kInt:
-      return TokenIds(std::move(ids), ReadIds<int32_t>);
-    case at::kLong:
-      return TokenIds(std::move(ids), ReadIds<int64_t>);
-    case at::kUInt16:
-      return TokenIds(std::move(ids), ReadIds<uint16_t>);
-    case at::kUInt32:
-      return TokenIds(std::move(ids), ReadIds<uint32_t>);
-    case at::kUInt64:
-      return TokenIds(std::move(ids), ReadIds<uint64_t>);
-    default:
-      return InvalidArgument(reason::kFileUnsupported, "token ids must be integers, not ",
-                             c10::toString(ids.scalar_type()));
+absl::StatusOr<TokenIds> TokenIds::Create(std::shared_ptr<const void> owner, const void* data, int64_t count,
+                                          at::ScalarType type) {
+  const Reader read = ReaderOf(type);
+  if (read == nullptr) {
+    return InvalidArgument(reason::kFileUnsupported, "token ids must be integers, not ", c10::toString(type),
+                           ": save them as numpy.save(path, ids.astype(numpy.uint16)), or uint32 for a vocabulary "
+                           "over 65536");
+  }
+  TokenIds ids;
+  if (count > 0) ids.pieces_.push_back({std::move(owner), data, 0, count, read});
+  ids.size_ = count;
+  return ids;
+}
+
+TokenIds TokenIds::Join(const std::vector<TokenIds>& rows) {
+  TokenIds joined;
+  for (const TokenIds& row : rows) {
+    for (Piece piece : row.pieces_) {
+      piece.start += joined.size_;
+      joined.pieces_.push_back(std::move(piece));
+    }
+    joined.size_ += row.size_;
+  }
+  return joined;
+}
+
+void TokenIds::Read(int64_t begin, int64_t count, int64_t* out) const {
+  if (count == 0) return;
+  auto after = [](int64_t position, const Piece& piece) { return position < piece.start; };
+  auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), begin, after) - 1;
+  for (; count > 0; ++piece) {
+    const int64_t inside = begin - piece->start;
+    const int64_t taken = std::min(count, piece->count - inside);
+    piece->read(piece->data, inside, taken, out);
+    begin += taken;
+    count -= taken;
+    out += taken;
   }
 }
 

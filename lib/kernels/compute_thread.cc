@@ -2,6 +2,7 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <omp.h>
 
 #include <limits>
 
@@ -22,6 +23,13 @@ void KeepFreedPages() {
 void ConfigureComputeThread(int threads) {
   at::globalContext().setFlushDenormal(true);
   at::set_num_threads(threads);
+}
+
+void ConfigureLoadingThread() {
+  // Else LibTorch, and code compiled against it, would take over the computing thread's number at the first call.
+  at::get_num_threads();
+  at::internal::lazy_init_num_threads();
+  omp_set_num_threads(1);
 }
 
 }  // namespace superpose

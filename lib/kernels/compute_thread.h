@@ -12,4 +12,8 @@ void KeepFreedPages();
 // thread's first LibTorch call.
 void ConfigureComputeThread(int threads);
 
+// Makes the calling thread one that computes alone, beside the one above: LibTorch uses no other thread for it, so that
+// loading weights takes a core and no more. Call it before the thread's first LibTorch call.
+void ConfigureLoadingThread();
+
 }  // namespace superpose

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <vector>
 
 #include "lib/kernels/vector_loops.h"
@@ -17,6 +18,12 @@ constexpr int64_t kElementsPerChunk = 1 << 14;
 void CheckFloatRows(const at::Tensor& tensor, const char* name) {
   TORCH_CHECK(tensor.dim() == 2 && tensor.is_contiguous() && tensor.scalar_type() == at::kFloat, name,
               " must be a contiguous float32 matrix");
+}
+
+void CheckBias(const at::Tensor& bias, const at::Tensor& weight) {
+  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(1) && bias.scalar_type() == at::kFloat &&
+                  bias.device() == weight.device(),
+              "bias must be float32 [", weight.size(1), "] on the weight's device");
 }
 
 // Runs body(begin, end) over parts of [begin, end) with about equally many entries, in parallel. A row counts as some
@@ -99,8 +106,12 @@ void SparseGradientAdamWOnDevice(const TransposedActivations& z, const at::Tenso
                                  int64_t end, const at::Tensor& parameter, const at::Tensor& exp_avg,
                                  const at::Tensor& exp_avg_sq, const AdamWSettings& settings) {
   const at::Tensor splits = z.feature_splits.slice(0, begin, end + 1);
-  const at::Tensor ends = at::stack({splits[0], splits[end - begin]}).cpu();
-  const int64_t first = ends[0].item<int64_t>(), last = ends[1].item<int64_t>();
+  int64_t first = 0, last = z.rows.numel();
+  if (begin > 0 || end < z.feature_splits.numel() - 1) {  // only for a part does the host have to ask
+    const at::Tensor ends = at::stack({splits[0], splits[end - begin]}).cpu();
+    first = ends[0].item<int64_t>();
+    last = ends[1].item<int64_t>();
+  }
   const at::Tensor gradient =
       SumRowsByBag(grad_rows, splits - first, z.rows.slice(0, first, last), z.values.slice(0, first, last));
   FusedAdamW(parameter.slice(0, begin, end), exp_avg.slice(0, begin, end), exp_avg_sq.slice(0, begin, end), gradient,
@@ -113,13 +124,18 @@ at::Tensor SparseTimesDense(const SparseActivations& z, const at::Tensor& weight
   CheckFloatRows(weight, "weight");
   TORCH_CHECK(weight.size(0) == z.d_sae, "weight has ", weight.size(0), " rows, the activations ", z.d_sae,
               " features");
+  TORCH_CHECK(z.values.device() == weight.device(), "the activations and the weight must be on one device");
   const int64_t n = weight.size(1);
+  if (bias.defined()) CheckBias(bias, weight);
   if (!weight.is_cpu()) {
     at::Tensor product = SumRowsByBag(weight, z.row_splits, z.feature_ids, z.values);
     return bias.defined() ? product.add_(bias) : product;
   }
-  at::Tensor out =
-      bias.defined() ? bias.expand({z.rows(), n}).contiguous() : at::zeros({z.rows(), n}, weight.options());
+  at::Tensor out = at::empty({z.rows(), n}, weight.options());
+  if (bias.defined())
+    out.copy_(bias.expand_as(out));
+  else
+    out.zero_();
   const int64_t* splits = z.row_splits.const_data_ptr<int64_t>();
   const int32_t* ids = z.feature_ids.const_data_ptr<int32_t>();
   const float* values = z.values.const_data_ptr<float>();
@@ -135,7 +151,8 @@ at::Tensor SparseTimesDense(const SparseActivations& z, const at::Tensor& weight
 
 TransposedActivations Transpose(const SparseActivations& z) {
   if (z.row_splits.is_cpu()) return TransposeOnCpu(z);
-  const at::Tensor rows_of_entries = at::repeat_interleave(z.row_splits.diff());
+  // The number of entries is given, or the host would wait for the sum of the counts.
+  const at::Tensor rows_of_entries = at::repeat_interleave(z.row_splits.diff(), std::optional<int64_t>(z.entries()));
   const auto [sorted_ids, order] = at::sort(z.feature_ids, /*stable=*/true, /*dim=*/0, /*descending=*/false);
   const at::Tensor features = at::arange(z.d_sae + 1, z.feature_ids.options());
   return {at::searchsorted(sorted_ids, features), rows_of_entries.index_select(0, order).to(at::kInt),

@@ -1,6 +1,7 @@
 // Products with sparse activations that never touch a zero. CPU: loops over rows, parallel, vectorised for the
-// processor at run time; elsewhere LibTorch's own operators. Results on the CPU do not depend on scheduling, only on
-// the number of threads (not even on that).
+// processor at run time; elsewhere LibTorch's own operators. Results on the CPU depend neither on scheduling nor on the
+// number of threads. Every function throws c10::Error for tensors of other shapes, types or devices than it says: call
+// them inside CatchTorch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -11,7 +12,7 @@
 
 namespace superpose {
 
-// out = z W + bias: W float32 [d_sae, n] contiguous, bias [n] or undefined, out [rows, n].
+// out = z W + bias: W float32 [d_sae, n] contiguous, bias float32 [n] or undefined, out [rows, n], a new tensor.
 at::Tensor SparseTimesDense(const SparseActivations& z, const at::Tensor& weight, const at::Tensor& bias);
 
 // The entries of z by feature: entries feature_splits[j] .. feature_splits[j + 1] are feature j's tokens, ascending.

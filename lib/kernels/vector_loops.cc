@@ -49,21 +49,21 @@ void AdamWVector(float* __restrict parameter, float* __restrict exp_avg, float* 
 
 // Lanes of double sums: a fixed order that the compiler may vectorise.
 SUPERPOSE_VECTOR_CLONES
-double SubtractVector(const float* a, const float* b, int64_t n, float* __restrict difference) {
+double SubtractVector(float* __restrict a, const float* b, int64_t n) {
   constexpr int64_t kLanes = 16;
   double lanes[kLanes] = {};
   int64_t k = 0;
   for (; k + kLanes <= n; k += kLanes) {
     for (int64_t lane = 0; lane < kLanes; ++lane) {
       const float d = a[k + lane] - b[k + lane];
-      difference[k + lane] = d;
+      a[k + lane] = d;
       lanes[lane] += static_cast<double>(d) * d;
     }
   }
   double sum = 0;
   for (; k < n; ++k) {
-    difference[k] = a[k] - b[k];
-    sum += static_cast<double>(difference[k]) * difference[k];
+    a[k] -= b[k];
+    sum += static_cast<double>(a[k]) * a[k];
   }
   for (double lane : lanes) sum += lane;
   return sum;

@@ -22,8 +22,8 @@ struct AdamWFactors {
 void AdamWVector(float* parameter, float* exp_avg, float* exp_avg_sq, const float* gradient, int64_t n,
                  const AdamWFactors& factors);
 
-// difference[0..n) = a - b; returns the sum of its squares.
-double SubtractVector(const float* a, const float* b, int64_t n, float* difference);
+// a[0..n) -= b; returns the sum of the squares of what is then a.
+double SubtractVector(float* a, const float* b, int64_t n);
 
 bool AllZero(const float* values, int64_t n);
 

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <utility>
 
 namespace superpose {
 namespace {
@@ -21,85 +22,132 @@ double StandardError(const std::vector<double>& values) {
   return std::sqrt(squares / (count - 1) / count);
 }
 
+double Read(const at::Tensor& scalar) { return scalar.item<double>(); }
+
+std::vector<double> Read(const std::vector<at::Tensor>& parts) {
+  if (parts.empty()) return {};
+  const at::Tensor joined = at::cat(parts).cpu();
+  const double* values = joined.const_data_ptr<double>();
+  return {values, values + joined.numel()};
+}
+
+// Float64, and zero at the first position of the sequences that are left out there.
+at::Tensor WithoutFirst(const at::Tensor& by_position, const at::Tensor& left_out) {
+  at::Tensor values = by_position.to(at::kDouble, /*non_blocking=*/false, /*copy=*/true);
+  const at::Tensor mask = by_position.dim() == 3 ? left_out.unsqueeze(1) : left_out;
+  values.select(1, 0).masked_fill_(mask, 0);
+  return values;
+}
+
+// Mean of each sequence, of those that have a position left.
+at::Tensor MeansBySequence(const at::Tensor& values, const at::Tensor& left_out) {
+  const int64_t positions = values.size(1);
+  if (positions == 1) return values.squeeze(1).masked_select(~left_out);
+  return values.sum(1) / (positions - left_out.to(at::kDouble));
+}
+
+// (zero - v) / (zero - model) for the variants where that means something.
+void PutLossRecovered(const std::array<std::vector<double>, kVariantNames.size()>& sequence_ce,
+                      const std::array<double, kVariantNames.size()>& ce, const std::string& suffix,
+                      EvaluationResult& result) {
+  const std::vector<double>& zero = sequence_ce[kZeroVariant];
+  std::vector<double> gaps;
+  for (size_t i = 0; i < zero.size(); ++i) gaps.push_back(zero[i] - sequence_ce[kModelVariant][i]);
+  if (gaps.size() < 2 || !(MeanOf(gaps) >= 3 * StandardError(gaps)) || MeanOf(gaps) <= 0) return;
+  for (EvaluationVariant v : {kMidcoderVariant, kTranscoderVariant, kMeanVariant, kReluGateVariant}) {
+    result[std::string("loss_recovered_") + kVariantNames[v] + suffix] =
+        (ce[kZeroVariant] - ce[v]) / (ce[kZeroVariant] - ce[kModelVariant]);
+  }
+}
+
 }  // namespace
 
 EvaluationSums::EvaluationSums(const at::Tensor& center, int64_t d_mlp)
     : center_(center),
       d_mlp_(static_cast<double>(d_mlp)),
       d_model_(static_cast<double>(center.numel())),
-      deviation_sum_(at::zeros({center.numel()}, center.options().dtype(at::kDouble))) {}
+      all_(Zeros(center)),
+      no_bos_(Zeros(center)) {}
 
-void EvaluationSums::Means::Add(const at::Tensor& by_position, const at::Tensor& starts_with_bos) {
-  const at::Tensor values = by_position.to(at::kDouble);
-  const double total = values.sum().item<double>();
-  const double at_bos = values.select(1, 0).masked_fill(~starts_with_bos, 0).sum().item<double>();
-  const double count = static_cast<double>(values.numel());
-  all.sum += total;
-  all.count += count;
-  no_bos.sum += total - at_bos;
-  no_bos.count += count - starts_with_bos.sum().item<double>();
+EvaluationSums::Sums EvaluationSums::Zeros(const at::Tensor& center) {
+  const auto options = center.options().dtype(at::kDouble);
+  const auto mean = [&] { return Mean{at::zeros({}, options), at::zeros({}, options.dtype(at::kLong))}; };
+  Sums sums;
+  for (Mean* errors : {&sums.mid, &sums.out, &sums.out_transcoder}) *errors = mean();
+  for (Mean& ce : sums.ce) ce = mean();
+  for (Mean& kl : sums.kl) kl = mean();
+  sums.deviation = at::zeros({center.numel()}, options);
+  sums.deviation_squares = at::zeros({}, options);
+  return sums;
 }
 
 void EvaluationSums::AddErrors(const TokenErrors& errors, const at::Tensor& mlp_out,
                                const at::Tensor& starts_with_bos) {
-  mid_.Add(errors.mid, starts_with_bos);
-  out_.Add(errors.out, starts_with_bos);
-  out_transcoder_.Add(errors.out_transcoder, starts_with_bos);
-  at::Tensor deviation = (mlp_out - center_).to(at::kDouble);
-  deviation.select(1, 0).masked_fill_(starts_with_bos.unsqueeze(1), 0);
-  deviation_sum_.add_(deviation.sum(at::IntArrayRef{0, 1}));
-  deviation_square_sum_ += deviation.square().sum().item<double>();
+  const at::Tensor deviation = mlp_out - center_;
+  AddErrorsTo(all_, errors, deviation, at::zeros_like(starts_with_bos));
+  AddErrorsTo(no_bos_, errors, deviation, starts_with_bos);
+}
+
+void EvaluationSums::AddErrorsTo(Sums& sums, const TokenErrors& errors, const at::Tensor& deviation,
+                                 const at::Tensor& left_out) {
+  sums.mid.Add(WithoutFirst(errors.mid, left_out), left_out);
+  sums.out.Add(WithoutFirst(errors.out, left_out), left_out);
+  sums.out_transcoder.Add(WithoutFirst(errors.out_transcoder, left_out), left_out);
+  const at::Tensor values = WithoutFirst(deviation, left_out);
+  sums.deviation.add_(values.sum(at::IntArrayRef{0, 1}));
+  sums.deviation_squares.add_(values.square().sum());
 }
 
 void EvaluationSums::AddLosses(EvaluationVariant variant, const at::Tensor& ce, const at::Tensor& kl,
                                const at::Tensor& starts_with_bos) {
-  ce_[variant].Add(ce, starts_with_bos);
-  kl_[variant].Add(kl, starts_with_bos);
-  const at::Tensor by_sequence = ce.to(at::kDouble).mean(1).cpu();
-  const double* values = by_sequence.const_data_ptr<double>();
-  sequence_ce_[variant].insert(sequence_ce_[variant].end(), values, values + by_sequence.numel());
+  AddLossesTo(all_, variant, ce, kl, at::zeros_like(starts_with_bos));
+  AddLossesTo(no_bos_, variant, ce, kl, starts_with_bos);
 }
 
-void EvaluationSums::PutMeans(const std::string& name, const Means& means, double divisor,
-                              EvaluationResult& result) const {
-  if (means.all.count > 0) result[name] = means.all.sum / means.all.count / divisor;
-  if (means.no_bos.count > 0) result[name + "_no_bos"] = means.no_bos.sum / means.no_bos.count / divisor;
+void EvaluationSums::AddLossesTo(Sums& sums, EvaluationVariant variant, const at::Tensor& ce, const at::Tensor& kl,
+                                 const at::Tensor& left_out) {
+  const at::Tensor values = WithoutFirst(ce, left_out);
+  sums.ce[variant].Add(values, left_out);
+  sums.kl[variant].Add(WithoutFirst(kl, left_out), left_out);
+  sums.sequence_ce[variant].push_back(MeansBySequence(values, left_out));
 }
 
-void EvaluationSums::PutLossRecovered(EvaluationResult& result) const {
-  const std::vector<double>& zero = sequence_ce_[kZeroVariant];
-  std::vector<double> gaps;
-  for (size_t i = 0; i < zero.size(); ++i) gaps.push_back(zero[i] - sequence_ce_[kModelVariant][i]);
-  if (gaps.size() < 2 || !(MeanOf(gaps) >= 3 * StandardError(gaps)) || MeanOf(gaps) <= 0) return;
-  for (EvaluationVariant variant : {kMidcoderVariant, kTranscoderVariant, kMeanVariant, kReluGateVariant}) {
-    result[std::string("loss_recovered_") + kVariantNames[variant]] =
-        (MeanOf(zero) - MeanOf(sequence_ce_[variant])) / MeanOf(gaps);
+void EvaluationSums::Mean::Add(const at::Tensor& values, const at::Tensor& left_out) {
+  sum.add_(values.sum());
+  count.add_(values.numel() - left_out.sum());
+}
+
+double EvaluationSums::Mean::Value() const { return Read(sum) / Read(count); }
+
+void EvaluationSums::PutFigures(const Sums& sums, const std::string& suffix, EvaluationResult& result) const {
+  std::array<std::vector<double>, kVariantNames.size()> sequence_ce;
+  std::array<double, kVariantNames.size()> ce{};
+  for (size_t v = 0; v < kVariantNames.size(); ++v) {
+    const std::string name = kVariantNames[v] + suffix;
+    sequence_ce[v] = Read(sums.sequence_ce[v]);
+    result["ce_" + name] = ce[v] = sums.ce[v].Value();
+    if (v != kModelVariant) result["kl_" + name] = sums.kl[v].Value();
+    result["se_ce_" + name] = StandardError(sequence_ce[v]);
   }
-}
-
-void EvaluationSums::PutUnexplainedVariance(EvaluationResult& result) const {
-  const double count = out_.no_bos.count;
-  const double variance = deviation_square_sum_ - deviation_sum_.square().sum().item<double>() / count;
-  if (!(count > 0 && variance > 0)) return;
-  result["fvu_midcoder"] = out_.no_bos.sum / variance;
-  result["fvu_transcoder"] = out_transcoder_.no_bos.sum / variance;
+  PutLossRecovered(sequence_ce, ce, suffix, result);
+  result["mse_mid" + suffix] = sums.mid.Value() / d_mlp_;
+  result["mse_out" + suffix] = sums.out.Value() / d_model_;
+  result["mse_out_transcoder" + suffix] = sums.out_transcoder.Value() / d_model_;
+  const double variance = Read(sums.deviation_squares) - Read(sums.deviation.square().sum()) / Read(sums.out.count);
+  if (!(variance > 0)) return;
+  result["fvu_midcoder" + suffix] = Read(sums.out.sum) / variance;
+  result["fvu_transcoder" + suffix] = Read(sums.out_transcoder.sum) / variance;
 }
 
 EvaluationResult EvaluationSums::Result() const {
   EvaluationResult result;
-  for (size_t v = 0; v < kVariantNames.size(); ++v) {
-    const std::string name = kVariantNames[v];
-    PutMeans("ce_" + name, ce_[v], 1, result);
-    if (v != kModelVariant) PutMeans("kl_" + name, kl_[v], 1, result);
-    if (sequence_ce_[v].size() >= 2) result["se_ce_" + name] = StandardError(sequence_ce_[v]);
-  }
-  PutMeans("mse_mid", mid_, d_mlp_, result);
-  PutMeans("mse_out", out_, d_model_, result);
-  PutMeans("mse_out_transcoder", out_transcoder_, d_model_, result);
-  PutLossRecovered(result);
-  PutUnexplainedVariance(result);
-  result["tokens"] = mid_.all.count;
-  result["sequences"] = static_cast<double>(sequence_ce_[kModelVariant].size());
+  PutFigures(all_, "", result);
+  PutFigures(no_bos_, "_no_bos", result);
+  result["tokens"] = Read(all_.mid.count);
+  int64_t sequences = 0;
+  for (const at::Tensor& part : all_.sequence_ce[kModelVariant]) sequences += part.numel();
+  result["sequences"] = static_cast<double>(sequences);
+  std::erase_if(result, [](const auto& figure) { return !std::isfinite(figure.second); });
   return result;
 }
 

@@ -23,14 +23,14 @@ enum EvaluationVariant : int {
 inline constexpr std::array<const char*, 6> kVariantNames = {"model", "midcoder", "transcoder",
                                                              "zero",  "mean",     "relu_gate"};
 
-// Figures by name; one that is not defined is absent, so that no value is ever NaN. `v` is a variant. Over all
-// positions that predict (all but the last of a sequence), in nats: ce_v mean cross-entropy; kl_v mean KL(model ||
-// variant), not for the model itself; se_ce_v standard error of ce_v over sequences (absent for one sequence). Over all
-// tokens: mse_mid mean (mid - pre)^2, mse_out mean (mlp_out - out)^2, mse_out_transcoder. Each ce, kl and mse again as
-// .._no_bos, without BOS positions. loss_recovered_{midcoder,transcoder,mean,relu_gate} = (ce_zero - ce_v) / (ce_zero -
-// ce_model), absent when the denominator is under 3 of its own standard errors over sequences.
-// fvu_{midcoder,transcoder} = sum |out - out_v|^2 / sum |out - mean out|^2 over tokens but BOS. tokens, sequences: how
-// many.
+// Figures by name; one that is not defined or not finite is absent, so that no value is ever NaN. `v` is a variant.
+// Over all positions that predict (all but the last of a sequence), in nats: ce_v mean cross-entropy; kl_v mean
+// KL(model || variant), not for the model itself; se_ce_v standard error of ce_v over sequences (absent for one
+// sequence). Over all tokens: mse_mid mean (mid - pre)^2, mse_out mean (mlp_out - out)^2, mse_out_transcoder;
+// fvu_{midcoder,transcoder} = sum |out - out_v|^2 / sum |out - mean out|^2.
+// loss_recovered_{midcoder,transcoder,mean,relu_gate} = (ce_zero - ce_v) / (ce_zero - ce_model), absent when the
+// denominator is under 3 of its own standard errors over sequences. Each of these again as .._no_bos, without BOS
+// positions. tokens, sequences: how many.
 using EvaluationResult = std::map<std::string, double>;
 
 class EvaluationSums {
@@ -51,26 +51,31 @@ class EvaluationSums {
 
  private:
   struct Mean {
-    double sum = 0;
-    double count = 0;
+    at::Tensor sum;    // float64 scalar
+    at::Tensor count;  // int64 scalar
+    // Values by position, zero where they are left out.
+    void Add(const at::Tensor& values, const at::Tensor& left_out);
+    double Value() const;
   };
-  // A mean over all positions and one without BOS.
-  struct Means {
-    Mean all, no_bos;
-    void Add(const at::Tensor& by_position, const at::Tensor& starts_with_bos);
+  // Everything over one choice of positions: all, or all but BOS. What is added stays on the device until it is read.
+  struct Sums {
+    Mean mid, out, out_transcoder;
+    std::array<Mean, kVariantNames.size()> ce, kl;
+    std::array<std::vector<at::Tensor>, kVariantNames.size()> sequence_ce;  // means by sequence, float64
+    at::Tensor deviation;                                                   // float64 [d_model]: sum of out - center
+    at::Tensor deviation_squares;                                           // float64 scalar: of its squares
   };
-  void PutMeans(const std::string& name, const Means& means, double divisor, EvaluationResult& result) const;
-  void PutLossRecovered(EvaluationResult& result) const;
-  void PutUnexplainedVariance(EvaluationResult& result) const;
+  static Sums Zeros(const at::Tensor& center);
+  static void AddErrorsTo(Sums& sums, const TokenErrors& errors, const at::Tensor& deviation,
+                          const at::Tensor& left_out);
+  static void AddLossesTo(Sums& sums, EvaluationVariant variant, const at::Tensor& ce, const at::Tensor& kl,
+                          const at::Tensor& left_out);
+  void PutFigures(const Sums& sums, const std::string& suffix, EvaluationResult& result) const;
 
   at::Tensor center_;
   double d_mlp_;
   double d_model_;
-  Means mid_, out_, out_transcoder_;
-  at::Tensor deviation_sum_;         // float64 [d_model]: sum of out - center over tokens but BOS
-  double deviation_square_sum_ = 0;  // of its squares
-  std::array<Means, kVariantNames.size()> ce_, kl_;
-  std::array<std::vector<double>, kVariantNames.size()> sequence_ce_;
+  Sums all_, no_bos_;
 };
 
 }  // namespace superpose

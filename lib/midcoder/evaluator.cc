@@ -9,13 +9,9 @@
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
-#include "lib/kernels/sparse_ops.h"
 
 namespace superpose {
 namespace {
-
-constexpr int64_t kWindowTokens = 16'384;
-constexpr int64_t kRowsPerScoreTile = 128;
 
 absl::Status CheckInputs(const EvaluatorInputs& inputs, const EvaluatorConfig& config) {
   if (config.tokens < 1)
@@ -60,8 +56,9 @@ MidcoderEvaluator::MidcoderEvaluator(EvaluatorInputs inputs, EvaluatorConfig con
     : inputs_(std::move(inputs)), config_(config), length_(inputs_.sequences->length()) {
   const int64_t count = inputs_.sequences->count();
   const int64_t wanted = std::min(config_.tokens, count * length_);
-  const int64_t batches = (wanted + length_ * config_.batch_size - 1) / (length_ * config_.batch_size);
-  total_sequences_ = std::min(batches * config_.batch_size, count);
+  const int64_t batch = std::min(config_.batch_size, count);
+  const int64_t batches = (wanted + length_ * batch - 1) / (length_ * batch);
+  total_sequences_ = std::min(batches * batch, count);
   const int64_t chunk = SequencesPerChunk(length_);
   const int64_t window_chunks = std::max<int64_t>(1, kWindowTokens / (chunk * length_));
   window_sequences_ = std::min(window_chunks * chunk, total_sequences_);
@@ -187,8 +184,7 @@ at::Tensor MidcoderEvaluator::KeepBos(const at::Tensor& replacement) const {
 
 void MidcoderEvaluator::Replace() {
   const MidcoderOutput midcoder = inputs_.midcoder->Apply(model(), activations_);
-  const at::Tensor transcoder_out =
-      SparseTimesDense(activations_, inputs_.transcoder->tensor("W_dec"), inputs_.transcoder->tensor("b_dec_out"));
+  const at::Tensor transcoder_out = inputs_.transcoder->DecodeRows(activations_, mlp_.x_hat.flatten(0, 1));
   sums_->AddErrors({.mid = SquaredErrorByToken(midcoder.mid, mlp_.pre),
                     .out = SquaredErrorByToken(midcoder.mlp_out, mlp_.out),
                     .out_transcoder = SquaredErrorByToken(transcoder_out, mlp_.out)},

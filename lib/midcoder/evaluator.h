@@ -44,6 +44,11 @@ struct EvaluatorInputs {
 // is the model's BOS.
 class MidcoderEvaluator {
  public:
+  // Of the first window, at most.
+  static constexpr int64_t kWindowTokens = 16'384;
+  // Rows whose log-probabilities exist at once.
+  static constexpr int64_t kRowsPerScoreTile = 128;
+
   // CONFIG_INVALID, LAYER_OUT_OF_RANGE, TRANSCODER_MISMATCH, CONTEXT_EXCEEDED, CORPUS_TOO_SMALL.
   static absl::StatusOr<std::unique_ptr<MidcoderEvaluator>> Create(EvaluatorInputs inputs, EvaluatorConfig config);
 

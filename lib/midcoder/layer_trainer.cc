@@ -44,19 +44,15 @@ void LayerTrainer::BeginStep(int64_t rows) {
 void LayerTrainer::RunTile(const SparseActivations& activations, const MlpRows& targets, const at::Tensor& grad_rows) {
   const at::Tensor mid = midcoder_.Mid(*model_, activations);
   const at::Tensor mlp_out = midcoder_.Output(*model_, midcoder_.Hidden(*model_, mid));
-  const at::Tensor out_transcoder =
-      SparseTimesDense(activations, transcoder_->tensor("W_dec"), transcoder_->tensor("b_dec_out"));
-  const at::Tensor out_error = at::empty_like(mlp_out), mid_error = at::empty_like(mid);
-  SubtractAndAddSquares(out_transcoder, targets.out, out_error, squares_.narrow(0, 2, 1));
-  SubtractAndAddSquares(mlp_out, targets.out, out_error, squares_.narrow(0, 1, 1));
-  SubtractAndAddSquares(mid, targets.pre, mid_error, squares_.narrow(0, 0, 1));
-
-  const at::Tensor out_grad = out_error.mul_(2 * mse_out_param_ / static_cast<double>(rows_ * out_error.size(1)));
+  SubtractAndAddSquares(transcoder_->DecodeRows(activations, targets.x_hat), targets.out, squares_.narrow(0, 2, 1));
+  SubtractAndAddSquares(mlp_out, targets.out, squares_.narrow(0, 1, 1));
+  const at::Tensor out_grad = mlp_out.mul_(2 * mse_out_param_ / static_cast<double>(rows_ * mlp_out.size(1)));
   b_mid_out_grad_.add_(out_grad.sum(0));
   at::Tensor mid_grad = midcoder_.form() == MidForm::kDMlp ? grad_rows : at::empty_like(mid);
   at::mm_out(mid_grad, out_grad, model_->layer_tensor(midcoder_.layer(), "W_out").t());
   BackwardThroughHidden(mid, mid_grad);
-  mid_grad.add_(mid_error, 2 / static_cast<double>(rows_ * mid_error.size(1)));
+  SubtractAndAddSquares(mid, targets.pre, squares_.narrow(0, 0, 1));  // mid is its error now
+  mid_grad.add_(mid, 2 / static_cast<double>(rows_ * mid.size(1)));
   if (midcoder_.form() == MidForm::kDModel) {
     at::Tensor out = grad_rows;
     at::mm_out(out, mid_grad, model_->layer_tensor(midcoder_.layer(), "W_in").t());

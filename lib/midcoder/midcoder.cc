@@ -10,6 +10,7 @@
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "lib/kernels/sparse_ops.h"
+#include "lib/tensor_io/all_finite.h"
 
 namespace superpose {
 namespace {
@@ -31,7 +32,7 @@ absl::StatusOr<at::Tensor> Take(const TensorMap& tensors, const std::string& nam
                            absl::StrJoin(shape, ", "), "] is wanted");
   }
   at::Tensor copy = tensor.to(device, at::kFloat, /*non_blocking=*/false, /*copy=*/true).contiguous();
-  if (!copy.isfinite().all().item<bool>()) {
+  if (!AllFinite(copy)) {
     return InvalidArgument(reason::kTensorNotFinite, name, " holds values that are NaN or infinite in float32");
   }
   return copy;

@@ -23,13 +23,8 @@ class PrefixWalk {
 
   // Runs the next block; returns the tensors around its MLP.
   MlpTensors RunBlock() {
-    MlpTensors mlp;
-    mlp.resid_mid = model_.Attention(next_layer_, resid_);
-    mlp.x_hat = model_.Normalize(mlp.resid_mid);
-    mlp.pre = model_.MlpPreActivation(next_layer_, mlp.x_hat);
-    mlp.out = model_.MlpOutput(next_layer_, mlp.pre);
+    MlpTensors mlp = model_.ToMlp(next_layer_++, resid_);
     resid_ = mlp.resid_mid + mlp.out;
-    ++next_layer_;
     return mlp;
   }
 

@@ -5,7 +5,9 @@
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "lib/base/error.h"
+#include "lib/base/sha256.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "lib/model/process_weights.h"
@@ -25,6 +27,25 @@ at::Tensor Apply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor
   return at::addmm(bias, x.reshape({-1, x.size(-1)}), weight).view(sizes);
 }
 
+// Of the weights and of whatever else decides what they compute.
+std::string HashOf(const TensorMap& raw, const ModelConfig& config) {
+  return Sha256Hex(absl::StrFormat(
+      "weights %s n_heads %d bos %d eos %d epsilon %.17g activation %s attention_scale %.17g by_inverse_layer %d",
+      ContentHash(raw), config.n_heads, config.bos_token_id, config.eos_token_id, config.layer_norm_epsilon,
+      config.activation_function, config.attention_scale, config.scale_attention_by_inverse_layer ? 1 : 0));
+}
+
+std::vector<LayerNorm> MlpNorms(const TensorMap& raw, int64_t n_layers) {
+  // Copies, so that the file need not stay mapped.
+  const auto copy = [&](const std::string& name) { return raw.at(name).to(at::kDouble, false, /*copy=*/true); };
+  std::vector<LayerNorm> norms;
+  for (int64_t layer = 0; layer < n_layers; ++layer) {
+    const std::string norm = absl::StrCat("h.", layer, ".ln_2.");
+    norms.push_back({copy(norm + "weight"), copy(norm + "bias")});
+  }
+  return norms;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Model>> Model::Load(const std::string& folder, at::Device device) {
@@ -35,8 +56,9 @@ absl::StatusOr<std::shared_ptr<const Model>> Model::Load(const std::string& fold
     std::shared_ptr<Model> model(new Model());
     model->config_ = config;
     model->device_ = device;
-    model->content_hash_ = ContentHash(raw);
+    model->content_hash_ = HashOf(raw, config);
     model->tensors_ = ProcessWeights(raw, config);
+    model->mlp_norms_ = MlpNorms(raw, config.n_layers);
     for (auto& [name, tensor] : model->tensors_) tensor = tensor.to(device);
     return std::shared_ptr<const Model>(std::move(model));
   });
@@ -107,6 +129,15 @@ at::Tensor Model::Block(int64_t layer, const at::Tensor& resid_pre) const {
   return MlpOutput(layer, MlpPreActivation(layer, Normalize(resid_mid))).add_(resid_mid);
 }
 
+MlpTensors Model::ToMlp(int64_t layer, const at::Tensor& resid_pre) const {
+  MlpTensors mlp;
+  mlp.resid_mid = Attention(layer, resid_pre);
+  mlp.x_hat = Normalize(mlp.resid_mid);
+  mlp.pre = MlpPreActivation(layer, mlp.x_hat);
+  mlp.out = MlpOutput(layer, mlp.pre);
+  return mlp;
+}
+
 at::Tensor Model::LogProbabilities(const at::Tensor& final_resid_rows) const {
   return at::log_softmax(Apply(Normalize(final_resid_rows), tensor("W_U"), tensor("b_U")), -1);
 }
@@ -117,12 +148,7 @@ absl::StatusOr<MlpTensors> Model::RunToMlp(const at::Tensor& tokens, int64_t lay
     SUPERPOSE_RETURN_IF_ERROR(CheckTokens(tokens));
     at::Tensor resid = Embed(tokens.to(device_, at::kLong));
     for (int64_t before = 0; before < layer; ++before) resid = Block(before, resid);
-    MlpTensors mlp;
-    mlp.resid_mid = Attention(layer, resid);
-    mlp.x_hat = Normalize(mlp.resid_mid);
-    mlp.pre = MlpPreActivation(layer, mlp.x_hat);
-    mlp.out = MlpOutput(layer, mlp.pre);
-    return mlp;
+    return ToMlp(layer, resid);
   });
 }
 
@@ -156,11 +182,7 @@ absl::StatusOr<at::Tensor> Model::Run(const at::Tensor& tokens, const MlpReplace
     SUPERPOSE_RETURN_IF_ERROR(CheckTokens(tokens));
     at::Tensor resid = Embed(tokens.to(device_, at::kLong));
     for (int64_t layer = 0; layer < config_.n_layers; ++layer) {
-      MlpTensors mlp;
-      mlp.resid_mid = Attention(layer, resid);
-      mlp.x_hat = Normalize(mlp.resid_mid);
-      mlp.pre = MlpPreActivation(layer, mlp.x_hat);
-      mlp.out = MlpOutput(layer, mlp.pre);
+      const MlpTensors mlp = ToMlp(layer, resid);
       at::Tensor replaced = replace ? replace(layer, mlp) : at::Tensor();
       resid = mlp.resid_mid + (replaced.defined() ? replaced : mlp.out);
     }

@@ -30,17 +30,25 @@ struct MlpTensors {
   at::Tensor out;        // [.., d_model] the MLP's output, centred over d_model: a transcoder's target
 };
 
+// A layer norm's parameters as they lie in the files, float64 [d_model] on the CPU. The processed model has no use for
+// them (they are in W_in and b_in); a transcoder that reads the input after the gain is folded with them.
+struct LayerNorm {
+  at::Tensor gain;
+  at::Tensor bias;
+};
+
 class Model {
  public:
-  // Reads `folder` as Hugging Face lays it out: config.json and model.safetensors, or model.safetensors.index.json with
-  // its shards. Names may carry the prefix "transformer." or not; lm_head may be tied or of its own. Processed in
-  // float64, kept in float32. Errors: those of the files, MODEL_UNSUPPORTED, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH,
+  // Reads `folder` as Hugging Face lays it out: config.json and model.safetensors or pytorch_model.bin, or shards with
+  // {file}.index.json. Names may carry the prefix "transformer." or not; lm_head may be tied or of its own. Processed
+  // in float64, kept in float32. Errors: those of the files, MODEL_UNSUPPORTED, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH,
   // TENSOR_NOT_FINITE.
   static absl::StatusOr<std::shared_ptr<const Model>> Load(const std::string& folder, at::Device device);
 
   const ModelConfig& config() const { return config_; }
   at::Device device() const { return device_; }
-  // Hash of the weights as they lie in the files.
+  // Hash of the weights as they lie in the files and of what else decides what they compute: heads, epsilon, activation
+  // function, attention scale, BOS and end-of-text ids.
   const std::string& content_hash() const { return content_hash_; }
 
   // Processed weights by name: W_E [vocab, d_model], W_pos [n_positions, d_model], W_U [d_model, vocab], b_U [vocab];
@@ -49,6 +57,8 @@ class Model {
   const TensorMap& tensors() const { return tensors_; }
   const at::Tensor& tensor(const std::string& name) const { return tensors_.at(name); }
   const at::Tensor& layer_tensor(int64_t layer, const std::string& name) const;
+  // The layer norm before the MLP of `layer`, which must exist.
+  const LayerNorm& mlp_norm(int64_t layer) const { return mlp_norms_.at(layer); }
 
   // INVALID_ARGUMENT unless tokens are int64 or int32 [sequences, positions], not empty, at most n_positions long, ids
   // in the vocabulary.
@@ -64,6 +74,7 @@ class Model {
   at::Tensor MlpActivation(const at::Tensor& pre) const;                      // act(pre)
   at::Tensor MlpOutput(int64_t layer, const at::Tensor& pre) const;           // act(pre) W_out + b_out
   at::Tensor Block(int64_t layer, const at::Tensor& resid_pre) const;         // the whole layer
+  MlpTensors ToMlp(int64_t layer, const at::Tensor& resid_pre) const;         // up to the MLP's output
   // Log-probabilities over the vocabulary, [rows, vocab], of final residuals [rows, d_model]. Callers go by tiles of
   // rows.
   at::Tensor LogProbabilities(const at::Tensor& final_resid_rows) const;
@@ -87,6 +98,7 @@ class Model {
   at::Device device_ = at::kCPU;
   std::string content_hash_;
   TensorMap tensors_;
+  std::vector<LayerNorm> mlp_norms_;  // by layer
 };
 
 }  // namespace superpose

@@ -1,11 +1,10 @@
 #include "lib/model/model_config.h"
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "lib/base/error.h"
-#include "lib/base/mapped_file.h"
 #include "lib/base/status_macros.h"
+#include "lib/tensor_io/json_file.h"
 
 namespace superpose {
 namespace {
@@ -17,18 +16,6 @@ constexpr int64_t kLargestSize = 1 << 24;
 template <typename... Parts>
 absl::Status Unsupported(const Parts&... parts) {
   return FailedPrecondition(reason::kModelUnsupported, parts...);
-}
-
-absl::StatusOr<Json> ReadJson(const std::string& path) {
-  SUPERPOSE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
-  bool deep = false;
-  auto shallow = [&](int depth, Json::parse_event_t, Json&) {
-    deep = deep || depth > 32;
-    return !deep;
-  };
-  Json json = Json::parse(file->text().begin(), file->text().end(), shallow, /*allow_exceptions=*/false);
-  if (deep || !json.is_object()) return InvalidArgument(reason::kFileCorrupt, path, " is no JSON object");
-  return json;
 }
 
 // A field that must be a whole number from 1; `fallback` 0 means that it must be there.
@@ -117,7 +104,7 @@ absl::StatusOr<ModelConfig> ParseConfig(const Json& json) {
 }  // namespace
 
 absl::StatusOr<ModelConfig> ReadModelConfig(const std::string& path) {
-  SUPERPOSE_ASSIGN_OR_RETURN(Json json, ReadJson(path));
+  SUPERPOSE_ASSIGN_OR_RETURN(Json json, ReadJsonObject(path));
   auto config = ParseConfig(json);
   if (!config.ok()) return WithContext(config.status(), path);
   return config;

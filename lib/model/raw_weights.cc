@@ -2,26 +2,51 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/tensor_io/check_tensor.h"
+#include "lib/tensor_io/json_file.h"
+#include "lib/tensor_io/pytorch_file.h"
 
 namespace superpose {
 namespace {
 
 namespace fs = std::filesystem;
 
+// How the weights of a folder are stored: in one file, or in several that an index names.
+struct Layout {
+  const char* file;
+  const char* index;
+  absl::StatusOr<TensorMap> (*read)(const std::string& path);
+};
+
+absl::StatusOr<TensorMap> ReadSafetensors(const std::string& path) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
+  return file.tensors();
+}
+
+absl::StatusOr<TensorMap> ReadStateDict(const std::string& path) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const PickleDocument document, ReadPytorchFile(path));
+  auto tensors = TensorsOf(document.root());
+  if (!tensors.ok()) return WithContext(tensors.status(), path);
+  return tensors;
+}
+
+// In the order in which transformers looks for them.
+constexpr std::array<Layout, 2> kLayouts = {{
+    {"model.safetensors", "model.safetensors.index.json", ReadSafetensors},
+    {"pytorch_model.bin", "pytorch_model.bin.index.json", ReadStateDict},
+}};
+
 // The shard files that an index names; only plain names inside the folder are followed.
 absl::StatusOr<std::set<std::string>> ShardsOf(const std::string& index_path) {
-  SUPERPOSE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(index_path));
-  auto json = nlohmann::json::parse(file->text().begin(), file->text().end(), nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("weight_map") || !json["weight_map"].is_object()) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJsonObject(index_path));
+  if (!json.contains("weight_map") || !json["weight_map"].is_object()) {
     return InvalidArgument(reason::kFileCorrupt, index_path, " has no object weight_map");
   }
   std::set<std::string> shards;
@@ -35,16 +60,32 @@ absl::StatusOr<std::set<std::string>> ShardsOf(const std::string& index_path) {
 }
 
 absl::StatusOr<TensorMap> ReadAllTensors(const std::string& folder) {
-  std::set<std::string> files = {"model.safetensors"};
-  std::string index = (fs::path(folder) / "model.safetensors.index.json").string();
-  if (!fs::exists(fs::path(folder) / "model.safetensors") && fs::exists(index)) {
-    SUPERPOSE_ASSIGN_OR_RETURN(files, ShardsOf(index));
+  const fs::path root(folder);
+  std::set<std::string> files;
+  const Layout* layout = nullptr;
+  for (const Layout& candidate : kLayouts) {
+    layout = &candidate;
+    std::error_code ignored;
+    if (fs::exists(root / candidate.file, ignored)) {
+      files = {candidate.file};
+      break;
+    }
+    if (fs::exists(root / candidate.index, ignored)) {
+      SUPERPOSE_ASSIGN_OR_RETURN(files, ShardsOf((root / candidate.index).string()));
+      break;
+    }
+  }
+  if (files.empty()) {
+    return NotFound(reason::kFileNotFound, folder, " has neither model.safetensors nor pytorch_model.bin, whole or in ",
+                    "shards with their index");
   }
   TensorMap tensors;
   for (const std::string& name : files) {
-    SUPERPOSE_ASSIGN_OR_RETURN(SafetensorsFile file, SafetensorsFile::Open((fs::path(folder) / name).string()));
-    for (const auto& [tensor_name, tensor] : file.tensors()) {
-      tensors[std::string(absl::StripPrefix(tensor_name, "transformer."))] = tensor;
+    SUPERPOSE_ASSIGN_OR_RETURN(const TensorMap file, layout->read((root / name).string()));
+    for (const auto& [tensor_name, tensor] : file) {
+      const std::string bare(absl::StripPrefix(tensor_name, "transformer."));
+      if (!tensors.emplace(bare, tensor).second)
+        return InvalidArgument(reason::kFileCorrupt, folder, " has two tensors ", bare, "; the second is in ", name);
     }
   }
   return tensors;
@@ -76,31 +117,23 @@ std::vector<std::pair<std::string, Shape>> ExpectedShapes(const ModelConfig& con
   return shapes;
 }
 
-absl::Status CheckTensor(const std::string& name, const at::Tensor& tensor, const Shape& shape) {
-  if (tensor.sizes() != at::IntArrayRef(shape)) {
-    return InvalidArgument(reason::kTensorShapeMismatch, name, " has shape [", absl::StrJoin(tensor.sizes(), ", "),
-                           "]; config.json asks for [", absl::StrJoin(shape, ", "), "]");
-  }
-  if (!at::isFloatingType(tensor.scalar_type()))
-    return InvalidArgument(reason::kFileUnsupported, name, " does not hold floating-point numbers");
-  if (!at::isfinite(tensor.to(at::kFloat)).all().item<bool>())
-    return InvalidArgument(reason::kTensorNotFinite, name, " holds NaN or infinity");
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::StatusOr<TensorMap> ReadRawWeights(const std::string& folder, const ModelConfig& config) {
   SUPERPOSE_ASSIGN_OR_RETURN(TensorMap all, ReadAllTensors(folder));
+  // Before a list of all that such a model needs is made.
+  if (config.n_layers > static_cast<int64_t>(all.size())) {
+    return NotFound(reason::kTensorMissing, folder, " has ", all.size(), " tensors, too few: n_layer is ",
+                    config.n_layers);
+  }
   TensorMap weights;
   auto shapes = ExpectedShapes(config);
   if (!config.tie_word_embeddings || all.count("lm_head.weight") > 0)
     shapes.push_back({"lm_head.weight", {config.vocab_size, config.d_model}});
   for (const auto& [name, shape] : shapes) {
-    auto found = all.find(name);
-    if (found == all.end()) return NotFound(reason::kTensorMissing, folder, " has no tensor ", name);
-    SUPERPOSE_RETURN_IF_ERROR(CheckTensor(name, found->second, shape));
-    weights[name] = found->second;
+    const absl::Status checked = CheckTensor(all, name, shape);
+    if (!checked.ok()) return WithContext(checked, folder);
+    weights[name] = all.at(name);
   }
   return weights;
 }

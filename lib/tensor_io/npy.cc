@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -120,7 +121,7 @@ std::optional<Header> ParseHeader(absl::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<at::Tensor> ReadNpy(const std::string& path) {
+absl::StatusOr<NpyLayout> OpenNpy(const std::string& path) {
   SUPERPOSE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
   size_t data_start = 0;
   SUPERPOSE_ASSIGN_OR_RETURN(absl::string_view text, HeaderText(*file, &data_start));
@@ -140,8 +141,14 @@ absl::StatusOr<at::Tensor> ReadNpy(const std::string& path) {
     return Corrupt(path, "its shape (", absl::StrJoin(*header->sizes, ", "), ") does not match its ", data_bytes,
                    " bytes of data");
   }
-  return CatchTorch(
-      [&]() -> absl::StatusOr<at::Tensor> { return TensorOverFile(file, data_start, type->second, *header->sizes); });
+  return NpyLayout{std::move(file), data_start, type->second, *std::move(header->sizes)};
+}
+
+absl::StatusOr<at::Tensor> ReadNpy(const std::string& path) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const NpyLayout layout, OpenNpy(path));
+  return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
+    return TensorOverFile(layout.file, layout.data_start, layout.type, layout.sizes);
+  });
 }
 
 absl::Status WriteNpy(const std::string& path, const at::Tensor& tensor) {

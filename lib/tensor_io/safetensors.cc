@@ -191,7 +191,8 @@ absl::StatusOr<at::Tensor> SafetensorsFile::Tensor(const std::string& name) cons
                   "; near it: ", absl::StrJoin(names, ", "));
 }
 
-absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors, const StringMap& metadata) {
+absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors, const StringMap& metadata,
+                              const KeepWriting& keep_writing) {
   return CatchTorch([&]() -> absl::Status {
     SUPERPOSE_ASSIGN_OR_RETURN(std::string header, MakeHeader(tensors, metadata));
     SUPERPOSE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
@@ -199,6 +200,7 @@ absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors,
     SUPERPOSE_RETURN_IF_ERROR(file.Write(&length, sizeof length));
     SUPERPOSE_RETURN_IF_ERROR(file.Write(header));
     for (const auto& [name, tensor] : tensors) {
+      if (keep_writing != nullptr) SUPERPOSE_RETURN_IF_ERROR(keep_writing());
       at::Tensor bytes = tensor.detach().to(at::kCPU).contiguous();
       SUPERPOSE_RETURN_IF_ERROR(file.Write(bytes.data_ptr(), bytes.nbytes()));
     }

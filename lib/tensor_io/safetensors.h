@@ -3,6 +3,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,7 +37,12 @@ class SafetensorsFile {
   StringMap metadata_;
 };
 
+// Asked before each tensor of a file that is being written: an error of it ends the writing.
+using KeepWriting = std::function<absl::Status()>;
+
 // Writes atomically (lib/base/atomic_file.h). Tensors on other devices or not contiguous are copied one at a time.
-absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors, const StringMap& metadata);
+// Errors: those of AtomicFile and of `keep_writing`, which may be null; FILE_UNSUPPORTED, INVALID_UTF8.
+absl::Status WriteSafetensors(const std::string& path, const TensorMap& tensors, const StringMap& metadata,
+                              const KeepWriting& keep_writing = nullptr);
 
 }  // namespace superpose

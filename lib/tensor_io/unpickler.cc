@@ -14,9 +14,14 @@
 namespace superpose {
 namespace {
 
-constexpr uint64_t kMostMemory = uint64_t{1}
-                                 << 30;  // so that a small pickle of copies of copies cannot fill the memory
+// So that a small pickle of copies of copies cannot fill the memory.
+constexpr uint64_t kMostMemory = uint64_t{1} << 30;
 constexpr uint64_t kValueMemory = 64;    // about what one value or memo entry takes beside its text
+constexpr uint64_t kTensorMemory = 256;  // and a tensor beside its sizes and strides
+// Tensors may share bytes and repeat them (tied weights, strides of 0), but whoever copies them needs room for each.
+// What they come to together is at most this many times the file, and this much more.
+constexpr uint64_t kMostTimesFile = 4;
+constexpr uint64_t kMostBeyondFile = uint64_t{64} << 20;
 constexpr size_t kStorageAlignment = 16;
 constexpr size_t kMostDimensions = 64;
 
@@ -115,8 +120,10 @@ bool ViewFits(const std::vector<int64_t>& sizes, const std::vector<int64_t>& str
 }
 
 uint64_t MemoryOf(const PickleValue& value) {
-  const auto* text = As<std::string>(value);
-  return kValueMemory + (text == nullptr ? 0 : text->size());
+  if (const auto* text = As<std::string>(value)) return kValueMemory + text->size();
+  if (const auto* tensor = As<at::Tensor>(value))
+    return kValueMemory + kTensorMemory + 2 * sizeof(int64_t) * static_cast<uint64_t>(tensor->dim());
+  return kValueMemory;
 }
 
 }  // namespace
@@ -365,8 +372,21 @@ absl::Status Unpickler::Spend(uint64_t bytes) {
                                : Unsupported("the pickle holds more than any checkpoint needs beside its tensors");
 }
 
+absl::Status Unpickler::SpendOnTensor(const at::Tensor& tensor) {
+  const uint64_t most = kMostTimesFile * archive_.file()->size() + kMostBeyondFile;
+  const uint64_t elements = static_cast<uint64_t>(tensor.numel()), element_bytes = tensor.element_size();
+  if (elements > (most - tensor_bytes_) / element_bytes) {
+    return Unsupported(
+        "its tensors repeat the same bytes until they are many times the file: save copies of them, "
+        "made by clone()");
+  }
+  tensor_bytes_ += elements * element_bytes;
+  return absl::OkStatus();
+}
+
 absl::Status Unpickler::Push(PickleValue value) {
   SUPERPOSE_RETURN_IF_ERROR(Spend(MemoryOf(value)));
+  if (const auto* tensor = As<at::Tensor>(value)) SUPERPOSE_RETURN_IF_ERROR(SpendOnTensor(*tensor));
   stack_.push_back(std::move(value));
   return absl::OkStatus();
 }

@@ -39,6 +39,7 @@ class Unpickler {
   absl::Status Push(PickleValue value);
   absl::Status PushRecord(PickleRecord record);
   absl::Status Spend(uint64_t bytes);
+  absl::Status SpendOnTensor(const at::Tensor& tensor);
 
   absl::Status AppendTo(std::vector<PickleValue> items);
   absl::Status SetItems(std::vector<PickleValue> items);
@@ -60,6 +61,7 @@ class Unpickler {
   std::map<std::string, at::Storage> storages_;  // by key
   PickleDocument document_;
   uint64_t spent_ = 0;
+  uint64_t tensor_bytes_ = 0;  // of all tensors that were put, each counted each time
 };
 
 }  // namespace superpose

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
@@ -127,6 +129,20 @@ absl::StatusOr<DirectoryEntry> ReadDirectoryEntry(const MappedFile& file, uint64
   return entry;
 }
 
+// The bytes of the file that an entry takes, its local header included.
+struct Span {
+  uint64_t begin;
+  uint64_t end;
+};
+
+// Names that share bytes would let a small file stand for any amount of data.
+absl::Status CheckDisjoint(const MappedFile& file, std::vector<Span> spans) {
+  std::sort(spans.begin(), spans.end(), [](const Span& a, const Span& b) { return a.begin < b.begin; });
+  const auto overlap = std::adjacent_find(spans.begin(), spans.end(),
+                                          [](const Span& before, const Span& next) { return next.begin < before.end; });
+  return overlap == spans.end() ? absl::OkStatus() : Corrupt(file, "entries overlap");
+}
+
 absl::StatusOr<ZipEntry> Locate(const MappedFile& file, const DirectoryEntry& entry) {
   constexpr size_t kFixed = 30;
   absl::string_view text = file.text();
@@ -144,14 +160,17 @@ absl::StatusOr<ZipEntry> Locate(const MappedFile& file, const DirectoryEntry& en
 absl::StatusOr<ZipArchive> ZipArchive::Open(std::shared_ptr<const MappedFile> file) {
   SUPERPOSE_ASSIGN_OR_RETURN(Directory directory, FindDirectory(*file));
   ZipArchive archive;
+  std::vector<Span> spans;
   uint64_t offset = directory.offset;
   for (uint64_t i = 0; i < directory.entries; ++i) {
     SUPERPOSE_ASSIGN_OR_RETURN(DirectoryEntry entry, ReadDirectoryEntry(*file, offset));
     SUPERPOSE_ASSIGN_OR_RETURN(ZipEntry located, Locate(*file, entry));
     if (!archive.entries_.emplace(entry.name, located).second)
       return Corrupt(*file, absl::StrCat("entry ", entry.name, " stands twice"));
+    spans.push_back({entry.local_offset, located.offset + located.size});
     offset += entry.length;
   }
+  SUPERPOSE_RETURN_IF_ERROR(CheckDisjoint(*file, std::move(spans)));
   archive.file_ = std::move(file);
   return archive;
 }

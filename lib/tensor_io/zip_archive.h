@@ -19,9 +19,9 @@ struct ZipEntry {
 
 class ZipArchive {
  public:
-  // Reads the directory; checks that every entry lies inside the file and that no name stands twice. FILE_CORRUPT;
-  // FILE_UNSUPPORTED for compressed or encrypted entries: a checkpoint has none, and so nothing here can unpack to more
-  // than the file's own size.
+  // Reads the directory; checks that every entry lies inside the file, that none overlap and that no name stands twice.
+  // FILE_CORRUPT; FILE_UNSUPPORTED for compressed or encrypted entries: a checkpoint has none, and so nothing here can
+  // unpack to more than the file's own size.
   static absl::StatusOr<ZipArchive> Open(std::shared_ptr<const MappedFile> file);
 
   const std::shared_ptr<const MappedFile>& file() const { return file_; }

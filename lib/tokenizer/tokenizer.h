@@ -21,6 +21,8 @@ class Tokenizer {
   static absl::StatusOr<std::shared_ptr<const Tokenizer>> Load(const std::string& folder);
 
   int64_t vocab_size() const;
+  // No token stands for more bytes of text.
+  int64_t longest_token_bytes() const;
 
   // Text to ids, nothing added. With parse_special the text of a special token (<|endoftext|>) is that token; without,
   // it is plain text. INVALID_UTF8 says at which byte.

@@ -166,9 +166,18 @@ absl::StatusOr<TokenizerFiles> ReadVocabAndMerges(const std::string& vocab_path,
   return files;
 }
 
-}  // namespace
+// Tables are as long as the largest id, which one token of a small file must not decide.
+absl::Status CheckIds(const Vocabulary& vocabulary) {
+  const int64_t largest = 4 * static_cast<int64_t>(vocabulary.size()) + 1024;
+  for (const auto& [token, id] : vocabulary) {
+    if (id <= largest) continue;
+    return InvalidArgument(reason::kFileCorrupt, "token \"", token, "\" has the id ", id, " among only ",
+                           vocabulary.size(), " tokens");
+  }
+  return absl::OkStatus();
+}
 
-absl::StatusOr<TokenizerFiles> ReadTokenizerFiles(const std::string& folder) {
+absl::StatusOr<TokenizerFiles> ReadAnyFiles(const std::string& folder) {
   std::string json = (fs::path(folder) / "tokenizer.json").string();
   std::string vocab = (fs::path(folder) / "vocab.json").string();
   std::string merges = (fs::path(folder) / "merges.txt").string();
@@ -179,6 +188,15 @@ absl::StatusOr<TokenizerFiles> ReadTokenizerFiles(const std::string& folder) {
   }
   if (fs::exists(vocab, unreadable) && fs::exists(merges, unreadable)) return ReadVocabAndMerges(vocab, merges);
   return NotFound(reason::kTokenizerMissing, folder, " has no tokenizer.json, and not both vocab.json and merges.txt");
+}
+
+}  // namespace
+
+absl::StatusOr<TokenizerFiles> ReadTokenizerFiles(const std::string& folder) {
+  SUPERPOSE_ASSIGN_OR_RETURN(TokenizerFiles files, ReadAnyFiles(folder));
+  const absl::Status checked = CheckIds(files.vocabulary);
+  if (!checked.ok()) return WithContext(checked, folder);
+  return files;
 }
 
 }  // namespace superpose

@@ -1,5 +1,7 @@
 #include "lib/tokenizer/utf8.h"
 
+#include "lib/base/error.h"
+
 namespace superpose {
 namespace {
 
@@ -39,6 +41,15 @@ Utf8Step NextUtf8(absl::string_view text) {
     code_point = code_point << 6 | (byte & 0x3f);
   }
   return {code_point, lead.following + 1, true};
+}
+
+absl::Status CheckUtf8(absl::string_view text) {
+  for (size_t offset = 0; offset < text.size();) {
+    const Utf8Step step = NextUtf8(text.substr(offset));
+    if (!step.valid) return InvalidArgument(reason::kInvalidUtf8, "the text is not valid UTF-8 at byte ", offset);
+    offset += step.length;
+  }
+  return absl::OkStatus();
 }
 
 void AppendUtf8(uint32_t code_point, std::string* out) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
 namespace superpose {
@@ -15,6 +16,9 @@ struct Utf8Step {
 
 // The code point, or the invalid stretch, that `text` (not empty) begins with.
 Utf8Step NextUtf8(absl::string_view text);
+
+// INVALID_UTF8 names the first byte that is not valid.
+absl::Status CheckUtf8(absl::string_view text);
 
 void AppendUtf8(uint32_t code_point, std::string* out);
 

@@ -7,17 +7,13 @@
 #include "lib/transcoder/compress.h"
 
 namespace superpose {
-namespace {
-
-// Rows of pre-activations that exist at once: 256 x 24,576 float32 are 25 MB.
-constexpr int64_t kTileRows = 256;
-
-}  // namespace
-
 ActivationEncoder::ActivationEncoder(const Transcoder& transcoder, const at::Tensor& x_hat)
     : transcoder_(transcoder), x_hat_(x_hat) {
   int64_t tile = std::min(kTileRows, x_hat.size(0));
   pre_activations_ = at::empty({tile, transcoder.d_sae()}, x_hat.options());
+  if (transcoder.convention().activation == TranscoderActivation::kJumpRelu) {
+    thresholds_ = transcoder.tensor("threshold").clamp_min(0);
+  }
 }
 
 void ActivationEncoder::EncodeNextTile() {
@@ -25,7 +21,7 @@ void ActivationEncoder::EncodeNextTile() {
   at::Tensor tile = pre_activations_.slice(0, 0, end - next_row_);
   at::Tensor centred = x_hat_.slice(0, next_row_, end) - transcoder_.tensor("b_dec");
   at::addmm_out(tile, transcoder_.tensor("b_enc"), centred, transcoder_.tensor("W_enc"));
-  tiles_.push_back(CompressPositive(tile));
+  tiles_.push_back(thresholds_.defined() ? CompressAbove(tile, thresholds_) : CompressPositive(tile));
   next_row_ = end;
 }
 

@@ -14,6 +14,9 @@ namespace superpose {
 // LibTorch throws.
 class ActivationEncoder {
  public:
+  // Rows of pre-activations that exist at once: 256 x 24,576 float32 are 25 MB.
+  static constexpr int64_t kTileRows = 256;
+
   // x_hat: float32 [rows, d_model] on the transcoder's device. Both must outlive the encoder.
   ActivationEncoder(const Transcoder& transcoder, const at::Tensor& x_hat);
 
@@ -26,6 +29,7 @@ class ActivationEncoder {
   const Transcoder& transcoder_;
   const at::Tensor x_hat_;
   at::Tensor pre_activations_;  // [tile, d_sae], reused
+  at::Tensor thresholds_;       // [d_sae], not negative; undefined for relu
   int64_t next_row_ = 0;
   std::vector<SparseActivations> tiles_;
 };

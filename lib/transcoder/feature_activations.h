@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/model/model.h"
+#include "lib/model/token_batch.h"
 #include "lib/transcoder/transcoder.h"
 
 namespace superpose {
@@ -15,12 +16,6 @@ struct LayerTranscoder {
   int64_t layer = 0;
   const Transcoder* transcoder = nullptr;
 };
-
-using TokenSequence = std::vector<int32_t>;
-
-// INVALID_ARGUMENT (EMPTY_INPUT, CONTEXT_EXCEEDED, TOKEN_OUT_OF_RANGE) names the first sequence that the model cannot
-// take.
-absl::Status CheckSequences(const Model& model, const std::vector<TokenSequence>& sequences);
 
 // For each of `layers`, in their order, the activations of all positions of all sequences, one after the other.
 // Sequences of different lengths run together, padded on the right, which causal attention makes invisible to the

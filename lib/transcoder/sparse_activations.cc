@@ -1,10 +1,11 @@
+#include "lib/transcoder/sparse_activations.h"
+
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <numeric>
 #include <optional>
-
-#include "lib/transcoder/transcoder.h"
+#include <utility>
 
 namespace superpose {
 namespace {
@@ -46,7 +47,7 @@ SparseActivations KeepTopK(const SparseActivations& activations, int64_t k) {
   for (int64_t row = 0; row < z.rows(); ++row) {
     order.resize(splits[row + 1] - splits[row]);
     std::iota(order.begin(), order.end(), splits[row]);
-    auto middle = order.begin() + std::min<int64_t>(k, static_cast<int64_t>(order.size()));
+    auto middle = order.begin() + std::clamp<int64_t>(k, 0, static_cast<int64_t>(order.size()));
     // Entries ascend by feature id, so the earlier entry wins a tie.
     std::partial_sort(order.begin(), middle, order.end(),
                       [&](int64_t a, int64_t b) { return values[a] != values[b] ? values[a] > values[b] : a < b; });
@@ -55,11 +56,18 @@ SparseActivations KeepTopK(const SparseActivations& activations, int64_t k) {
   return Filter(activations, keep.to(activations.values.device()));
 }
 
+RowSlices::RowSlices(SparseActivations activations)
+    : activations_(std::move(activations)), host_splits_(activations_.row_splits.cpu()) {}
+
+SparseActivations RowSlices::Slice(int64_t begin, int64_t end) const {
+  const int64_t* splits = host_splits_.const_data_ptr<int64_t>();
+  const int64_t first = splits[begin], last = splits[end];
+  return {activations_.row_splits.slice(0, begin, end + 1) - first, activations_.feature_ids.slice(0, first, last),
+          activations_.values.slice(0, first, last), activations_.d_sae};
+}
+
 SparseActivations SliceRows(const SparseActivations& activations, int64_t begin, int64_t end) {
-  int64_t first = activations.row_splits[begin].item<int64_t>();
-  int64_t last = activations.row_splits[end].item<int64_t>();
-  return {activations.row_splits.slice(0, begin, end + 1) - first, activations.feature_ids.slice(0, first, last),
-          activations.values.slice(0, first, last), activations.d_sae};
+  return RowSlices(activations).Slice(begin, end);
 }
 
 SparseActivations ConcatenateRows(const std::vector<SparseActivations>& parts) {

@@ -9,19 +9,52 @@
 #include "lib/kernels/sparse_ops.h"
 #include "lib/tensor_io/content_hash.h"
 #include "lib/transcoder/activation_encoder.h"
-#include "lib/transcoder/dunefsky.h"
+#include "lib/transcoder/fold.h"
 
 namespace superpose {
+namespace {
 
-absl::StatusOr<std::shared_ptr<const Transcoder>> Transcoder::Load(const TranscoderFiles& files, at::Device device) {
+// Of what is computed with: frequencies are notes about it.
+std::string HashOfWeights(TensorMap tensors) {
+  tensors.erase("log_sparsity");
+  return ContentHash(tensors);
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const Transcoder>> Transcoder::Create(const TranscoderFile& file, const LayerNorm& norm,
+                                                                     at::Device device) {
   return CatchTorch([&]() -> absl::StatusOr<std::shared_ptr<const Transcoder>> {
-    SUPERPOSE_ASSIGN_OR_RETURN(DunefskyFile file, ReadDunefsky(files));
+    const int64_t d_model = file.tensors.at("b_dec_out").numel();
+    if (norm.gain.defined() && norm.gain.numel() != d_model) {
+      return FailedPrecondition(reason::kTranscoderMismatch, "it reads d_model ", d_model, " but the model has ",
+                                norm.gain.numel());
+    }
+    TranscoderFile folded = FoldToMemoryForm(file, norm);
+    const bool is_as_in_file = folded.convention.folded.empty();
     std::shared_ptr<Transcoder> transcoder(new Transcoder());
-    transcoder->content_hash_ = ContentHash(file.tensors);
+    transcoder->content_hash_ = HashOfWeights(is_as_in_file ? file.tensors : folded.tensors);
     transcoder->declared_layer_ = file.layer;
-    for (auto& [name, tensor] : file.tensors) transcoder->tensors_[name] = tensor.to(device, at::kFloat).contiguous();
+    transcoder->format_ = file.format;
+    transcoder->convention_ = std::move(folded.convention);
+    for (const auto& [name, tensor] : folded.tensors) {
+      const auto in_file = file.tensors.find(name);
+      // A view of a mapped file would change, or end the process, when somebody writes the file anew in place.
+      const bool is_view = in_file != file.tensors.end() && tensor.is_alias_of(in_file->second);
+      transcoder->tensors_[name] = tensor.to(device, at::kFloat, /*non_blocking=*/false, /*copy=*/is_view);
+    }
     return std::shared_ptr<const Transcoder>(std::move(transcoder));
   });
+}
+
+absl::StatusOr<std::shared_ptr<const Transcoder>> Transcoder::Load(const TranscoderFiles& files, at::Device device) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const TranscoderFile file, ReadTranscoderFile(files));
+  if (file.convention.input == TranscoderInput::kAfterGain) {
+    return FailedPrecondition(
+        reason::kTranscoderUnsupported, files.path,
+        " reads the input after the gain of the layer norm: it can be loaded with its model only");
+  }
+  return Create(file, {}, device);
 }
 
 int64_t Transcoder::d_model() const { return tensor("W_enc").size(0); }
@@ -48,14 +81,22 @@ absl::StatusOr<SparseActivations> Transcoder::Encode(const at::Tensor& x_hat) co
   });
 }
 
-absl::StatusOr<at::Tensor> Transcoder::Decode(const SparseActivations& activations) const {
+absl::StatusOr<at::Tensor> Transcoder::Decode(const SparseActivations& activations, const at::Tensor& x_hat) const {
   if (activations.d_sae != d_sae()) {
     return InvalidArgument(reason::kTranscoderMismatch, "the activations are of ", activations.d_sae,
                            " features, the transcoder has ", d_sae());
   }
-  return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
-    return SparseTimesDense(activations, tensor("W_dec"), tensor("b_dec_out"));
-  });
+  if (x_hat.dim() != 2 || x_hat.size(0) != activations.rows() || x_hat.size(1) != d_model()) {
+    return InvalidArgument(reason::kTranscoderMismatch, "the activations are of [", activations.rows(), ", ", d_model(),
+                           "] inputs, not [", absl::StrJoin(x_hat.sizes(), ", "), "]");
+  }
+  return CatchTorch([&]() -> absl::StatusOr<at::Tensor> { return DecodeRows(activations, x_hat); });
+}
+
+at::Tensor Transcoder::DecodeRows(const SparseActivations& activations, const at::Tensor& x_hat) const {
+  at::Tensor output = SparseTimesDense(activations, tensor("W_dec"), tensor("b_dec_out"));
+  if (has_skip()) output.addmm_(x_hat, tensor("W_skip"));
+  return output;
 }
 
 }  // namespace superpose

@@ -46,7 +46,10 @@ void MakePathsAbsolute(const std::string& folder, v1::ServerConfig* config) {
       transcoder.set_log_sparsity_path(Absolute(transcoder.log_sparsity_path(), folder));
     }
   }
-  for (v1::CorpusEntry& corpus : *config->mutable_corpus()) corpus.set_path(Absolute(corpus.path(), folder));
+  for (std::string& root : *config->mutable_model_root()) root = Absolute(root, folder);
+  for (v1::CorpusEntry& corpus : *config->mutable_corpus()) {
+    for (std::string& path : *corpus.mutable_path()) path = Absolute(path, folder);
+  }
 }
 
 void FillDefaults(v1::ServerConfig* config) {
@@ -60,11 +63,8 @@ void FillDefaults(v1::ServerConfig* config) {
   if (config->max_running_jobs() == 0) config->set_max_running_jobs(2);
   if (config->max_running_jobs_per_user() == 0) config->set_max_running_jobs_per_user(1);
   if (config->checkpoint_seconds() == 0) config->set_checkpoint_seconds(600);
-  for (v1::ModelEntry& model : *config->mutable_model()) {
-    for (v1::TranscoderEntry& transcoder : *model.mutable_transcoder()) {
-      if (transcoder.id().empty()) transcoder.set_id(absl::StrCat("layer", transcoder.layer()));
-    }
-  }
+  if (config->max_upload_bytes() == 0) config->set_max_upload_bytes(int64_t{4} << 30);
+  for (v1::ModelEntry& model : *config->mutable_model()) FillModelDefaults(&model);
   for (v1::CorpusEntry& corpus : *config->mutable_corpus()) {
     if (corpus.model().empty() && config->model_size() == 1) corpus.set_model(config->model(0).name());
     if (corpus.token_dtype().empty()) corpus.set_token_dtype("uint16");
@@ -114,6 +114,9 @@ absl::Status CheckNumbers(const v1::ServerConfig& config) {
   SUPERPOSE_RETURN_IF_ERROR(CheckPositive("max_queued_requests", config.max_queued_requests()));
   SUPERPOSE_RETURN_IF_ERROR(CheckPositive("max_running_jobs", config.max_running_jobs()));
   SUPERPOSE_RETURN_IF_ERROR(CheckPositive("max_running_jobs_per_user", config.max_running_jobs_per_user()));
+  SUPERPOSE_RETURN_IF_ERROR(CheckPositive("max_upload_bytes", config.max_upload_bytes()));
+  if (config.memory_limit_bytes() < 0)
+    return Invalid("memory_limit_bytes is ", config.memory_limit_bytes(), ": it must be above 0, or left out");
   return CheckPositive("checkpoint_seconds", config.checkpoint_seconds());
 }
 
@@ -125,21 +128,34 @@ absl::Status CheckDevice(const std::string& device) {
   return Invalid("device \"", device, "\" must be \"cpu\", \"cuda\" or \"cuda:N\"");
 }
 
+absl::Status CheckTranscoder(const v1::TranscoderEntry& transcoder) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckName("transcoder.id", transcoder.id()));
+  if (transcoder.path().empty()) return Invalid("transcoder \"", transcoder.id(), "\" has no path");
+  const std::string& input = transcoder.input();
+  if (input.empty() || input == "normalized_before_gain" || input == "normalized_after_gain") return absl::OkStatus();
+  return Invalid("transcoder \"", transcoder.id(), "\": input \"", input,
+                 "\" must be \"normalized_before_gain\" or \"normalized_after_gain\"");
+}
+
+absl::Status CheckModel(const v1::ModelEntry& model) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckName("model.name", model.name()));
+  if (model.path().empty()) return Invalid("model \"", model.name(), "\" has no path");
+  std::set<std::string> ids;
+  for (const v1::TranscoderEntry& transcoder : model.transcoder()) {
+    SUPERPOSE_RETURN_IF_ERROR(CheckTranscoder(transcoder));
+    if (!ids.insert(transcoder.id()).second) {
+      return Invalid("transcoder.id \"", transcoder.id(), "\" stands twice in model \"", model.name(), "\"");
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckModels(const v1::ServerConfig& config) {
   if (config.model().empty()) return Invalid("model is missing: at least one model { name: .. path: .. } is needed");
   std::set<std::string> names;
   for (const v1::ModelEntry& model : config.model()) {
-    SUPERPOSE_RETURN_IF_ERROR(CheckName("model.name", model.name()));
+    SUPERPOSE_RETURN_IF_ERROR(CheckModel(model));
     if (!names.insert(model.name()).second) return Invalid("model.name \"", model.name(), "\" stands twice");
-    if (model.path().empty()) return Invalid("model \"", model.name(), "\" has no path");
-    std::set<std::string> ids;
-    for (const v1::TranscoderEntry& transcoder : model.transcoder()) {
-      SUPERPOSE_RETURN_IF_ERROR(CheckName("transcoder.id", transcoder.id()));
-      if (transcoder.path().empty()) return Invalid("transcoder \"", transcoder.id(), "\" has no path");
-      if (!ids.insert(transcoder.id()).second) {
-        return Invalid("transcoder.id \"", transcoder.id(), "\" stands twice in model \"", model.name(), "\"");
-      }
-    }
   }
   return absl::OkStatus();
 }
@@ -173,6 +189,17 @@ absl::Status Check(const v1::ServerConfig& config) {
 }
 
 }  // namespace
+
+void FillTranscoderDefaults(v1::TranscoderEntry* transcoder) {
+  if (transcoder->id().empty()) transcoder->set_id(absl::StrCat("layer", transcoder->layer()));
+}
+
+void FillModelDefaults(v1::ModelEntry* model) {
+  for (v1::TranscoderEntry& transcoder : *model->mutable_transcoder()) FillTranscoderDefaults(&transcoder);
+}
+
+absl::Status CheckModelEntry(const v1::ModelEntry& model) { return CheckModel(model); }
+absl::Status CheckTranscoderEntry(const v1::TranscoderEntry& transcoder) { return CheckTranscoder(transcoder); }
 
 absl::StatusOr<v1::ServerConfig> ParseServerConfig(const std::string& text, const std::string& folder) {
   v1::ServerConfig config;

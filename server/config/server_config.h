@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "superpose/v1/server_config.pb.h"
 
@@ -15,5 +16,11 @@ absl::StatusOr<v1::ServerConfig> ReadServerConfig(const std::string& path);
 
 // The same for text that was read already; relative paths are taken from `folder`.
 absl::StatusOr<v1::ServerConfig> ParseServerConfig(const std::string& text, const std::string& folder);
+
+// The same checks and defaults for what a call asks to load; paths stay as they are.
+void FillModelDefaults(v1::ModelEntry* model);
+void FillTranscoderDefaults(v1::TranscoderEntry* transcoder);
+absl::Status CheckModelEntry(const v1::ModelEntry& model);
+absl::Status CheckTranscoderEntry(const v1::TranscoderEntry& transcoder);
 
 }  // namespace superpose

@@ -6,23 +6,33 @@
 #include <system_error>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/status_macros.h"
 #include "server/jobs/folder.h"
+#include "server/jobs/storage_error.h"
 
 namespace superpose {
 namespace {
 
 constexpr int kKept = 2;
 
+int64_t BytesOf(const TensorMap& tensors) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
+}
+
 }  // namespace
 
-absl::Status CheckpointFiles::Write(int64_t step, const TensorMap& tensors, const StringMap& metadata) const {
+absl::Status CheckpointFiles::Write(int64_t step, const TensorMap& tensors, const StringMap& metadata,
+                                    const KeepWriting& keep_writing) const {
   SUPERPOSE_RETURN_IF_ERROR(MakeFolder(folder_));
+  SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(BytesOf(tensors), folder_));
   const std::string path = absl::StrFormat("%s/checkpoint-%012d.safetensors", folder_, step);
-  SUPERPOSE_RETURN_IF_ERROR(WriteSafetensors(path, tensors, metadata));
+  SUPERPOSE_RETURN_IF_ERROR(WriteSafetensors(path, tensors, metadata, keep_writing));
   // One of a later step is damaged: the work went on from an earlier one.
-  const std::vector<std::string> paths = NewestFirst();
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<std::string> paths, NewestFirst());
   const auto newest = std::find(paths.begin(), paths.end(), path);
   for (auto other = paths.begin(); other != paths.end(); ++other) {
     if (other < newest || other - newest >= kKept) SUPERPOSE_RETURN_IF_ERROR(RemoveAll(*other));
@@ -30,14 +40,16 @@ absl::Status CheckpointFiles::Write(int64_t step, const TensorMap& tensors, cons
   return absl::OkStatus();
 }
 
-std::vector<std::string> CheckpointFiles::NewestFirst() const {
+absl::StatusOr<std::vector<std::string>> CheckpointFiles::NewestFirst() const {
   std::vector<std::string> paths;
   std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, error)) {
-    const std::string name = entry.path().filename().string();
+  for (std::filesystem::directory_iterator next(folder_, error), end; !error && next != end; next.increment(error)) {
+    const std::string name = next->path().filename().string();
     if (absl::StartsWith(name, "checkpoint-") && absl::EndsWith(name, ".safetensors"))
-      paths.push_back(entry.path().string());
+      paths.push_back(next->path().string());
   }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return SystemError(error.value(), absl::StrCat("list ", folder_));
   std::sort(paths.begin(), paths.end(), std::greater<>());
   return paths;
 }

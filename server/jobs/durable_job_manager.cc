@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/base/torch_guard.h"
 #include "server/jobs/folder.h"
 #include "server/runtime/reasons.h"
 #include "server/runtime/rpc_status.h"
@@ -22,6 +23,12 @@ constexpr std::chrono::seconds kTick(1);
 
 // Longest wait at once: much longer ones overflow in the standard library.
 constexpr absl::Duration kLongestWait = absl::Hours(1);
+
+// Longest pause between two tries to store what a job made.
+constexpr absl::Duration kLongestPause = absl::Minutes(1);
+
+// A job during which the server ended so often, without a checkpoint in between, is not tried again.
+constexpr int64_t kMostRecoveries = 3;
 
 void LogProblem(absl::string_view what, const std::string& job, const absl::Status& status) {
   Log(LogLevel::kWarning, what, {{"job", job}, {"reason", ReasonOf(status)}, {"error", std::string(status.message())}});
@@ -39,8 +46,18 @@ JobOutcome FailedWith(const absl::Status& status) {
   return outcome;
 }
 
-bool LeaseIsLost(const absl::Status& status) {
-  return ReasonOf(status) == reason::kLeaseLost || ReasonOf(status) == reason::kJobNotFound;
+JobOutcome Cancelled() { return {.state = v1::JOB_STATE_CANCELLED, .result = {}}; }
+
+absl::Status ShuttingDown() {
+  return Error(absl::StatusCode::kUnavailable, reason::kShuttingDown,
+               "the server is stopping: try again when it is back");
+}
+
+// Whether the disk, the host's memory or the server's end is to blame, and not the job.
+bool MayPass(const absl::Status& status) {
+  const std::string why = ReasonOf(status);
+  return why == reason::kStorageFull || why == reason::kStorageFailed || why == reason::kStorageReadOnly ||
+         why == reason::kFileWriteFailed || why == reason::kOutOfMemory || why == reason::kShuttingDown;
 }
 
 }  // namespace
@@ -55,7 +72,9 @@ absl::StatusOr<std::unique_ptr<DurableJobManager>> DurableJobManager::Create(Opt
 }
 
 DurableJobManager::DurableJobManager(Options options, const JobParts& parts)
-    : options_(std::move(options)), parts_(parts) {}
+    : options_(std::move(options)),
+      parts_(parts),
+      leases_({.interval = options_.heartbeat_interval, .lease = options_.lease}, parts.store, parts.clock) {}
 
 DurableJobManager::~DurableJobManager() { EndThread(); }
 
@@ -74,6 +93,7 @@ void DurableJobManager::EndThread() {
   for (auto& [name, entry] : left) {
     entry.job->AskToCancel();
     entry.job->Detach();
+    if (draining()) GiveBack(entry);  // it came to no checkpoint in time
   }
 }
 
@@ -107,7 +127,9 @@ void DurableJobManager::Attend() {
     entries = running_;
   }
   for (auto& [name, entry] : entries) {
-    const bool gone = AttendTo(entry);
+    leases_.Keep();
+    const bool gone = !leases_.Holds(name) || AttendTo(entry);
+    if (gone) leases_.Remove(name);
     MutexLock lock(&mutex_);
     if (gone) {
       running_.erase(name);
@@ -115,6 +137,7 @@ void DurableJobManager::Attend() {
       running_[name] = entry;
     }
   }
+  entries.clear();  // gives the memory of jobs that have ended back
   StartJobs();
   CountJobs();
   changed_.NotifyAll();
@@ -128,11 +151,11 @@ bool DurableJobManager::AttendTo(Entry& entry) {
     case RunningJob::Halt::kAtBoundary:
       return AttendToBoundary(entry);
     case RunningJob::Halt::kDone:
-      return Settle(entry, OutcomeOfDone(entry));
+      return AttendToDone(entry);
     case RunningJob::Halt::kFailed:
       return Settle(entry, FailedWith(entry.job->failure()));
     case RunningJob::Halt::kCancelled:
-      return Settle(entry, {.state = v1::JOB_STATE_CANCELLED, .result = {}});
+      return Settle(entry, Cancelled());
   }
   return false;
 }
@@ -140,41 +163,73 @@ bool DurableJobManager::AttendTo(Entry& entry) {
 bool DurableJobManager::AttendToMoving(Entry& entry) {
   const absl::Time now = parts_.clock->Now();
   if (draining() || now - entry.last_checkpoint >= options_.checkpoint_interval) entry.job->AskForBoundary();
-  if (now - entry.last_heartbeat < options_.heartbeat_interval) return false;
-  entry.last_heartbeat = now;
-  const JobClaim claim = entry.job->claim();
-  const auto job = parts_.store->Heartbeat(claim, now, options_.lease);
-  if (!job.ok()) {
-    LogProblem("heartbeat failed", claim.job.name(), job.status());
-    if (!LeaseIsLost(job.status())) return false;
-    entry.job->AskToCancel();
-    entry.job->Detach();
-    return true;
-  }
-  if (job->cancel_requested()) entry.job->AskToCancel();
   return false;
 }
 
 bool DurableJobManager::AttendToBoundary(Entry& entry) {
-  const JobClaim claim = entry.job->claim();
-  const absl::Status written = entry.job->work().WriteCheckpoint();
-  if (!written.ok()) LogProblem("checkpoint failed", claim.job.name(), written);
-  entry.last_checkpoint = parts_.clock->Now();
-  if (draining()) {
-    const auto given_back = parts_.store->GiveBack(claim, parts_.clock->Now());
-    if (!given_back.ok()) LogProblem("job not given back", claim.job.name(), given_back.status());
-    if (given_back.ok()) watchers_.Notify(*given_back);
-    return true;
-  }
+  WriteCheckpoint(entry);
+  if (draining()) return GiveBack(entry);
   entry.job->Resume();
-  parts_.executor->AddWork(claim.job.owner(), entry.job);
+  parts_.executor->AddWork(entry.job->claim().job.owner(), entry.job);
   return false;
 }
 
-JobOutcome DurableJobManager::OutcomeOfDone(Entry& entry) const {
-  auto result = entry.job->work().Finish();
-  if (!result.ok()) return FailedWith(result.status());
-  return {.state = v1::JOB_STATE_SUCCEEDED, .result = *std::move(result)};
+// What the job made is not lost to a disk that is full for a while: it is stored later, by the next server at the
+// latest.
+bool DurableJobManager::AttendToDone(Entry& entry) {
+  if (entry.pause > absl::ZeroDuration()) {
+    if (entry.job->Snapshot().cancel_requested()) return Settle(entry, Cancelled());
+    if (!draining() && parts_.clock->Now() < entry.next_try) return false;
+  }
+  auto result = CatchTorch([&] { return entry.job->work().Finish(KeepWritingOf(entry)); });
+  if (result.ok()) return Settle(entry, {.state = v1::JOB_STATE_SUCCEEDED, .result = *std::move(result)});
+  if (!MayPass(result.status())) return Settle(entry, FailedWith(result.status()));
+  LogProblem("what a job made was not stored", entry.job->claim().job.name(), result.status());
+  if (draining()) {
+    WriteCheckpoint(entry);
+    return GiveBack(entry);
+  }
+  entry.pause = std::clamp(2 * entry.pause, options_.shortest_pause, kLongestPause);
+  entry.next_try = parts_.clock->Now() + entry.pause;
+  return false;
+}
+
+void DurableJobManager::WriteCheckpoint(Entry& entry) {
+  const JobClaim claim = entry.job->claim();
+  const auto written = CatchTorch([&] { return entry.job->work().WriteCheckpoint(KeepWritingOf(entry)); });
+  if (!written.ok()) LogProblem("checkpoint failed", claim.job.name(), written.status());
+  entry.last_checkpoint = parts_.clock->Now();
+  if (!written.ok() || !*written) return;
+  const absl::Status noted = parts_.store->NoteCheckpoint(claim);
+  if (!noted.ok()) LogProblem("checkpoint not noted", claim.job.name(), noted);
+}
+
+bool DurableJobManager::GiveBack(Entry& entry) {
+  const JobClaim claim = entry.job->claim();
+  const auto job = parts_.store->GiveBack(claim, parts_.clock->Now());
+  if (!job.ok()) LogProblem("job not given back", claim.job.name(), job.status());
+  if (!job.ok()) return true;
+  RemoveFiles(*job);
+  watchers_.Notify(*job);
+  return true;
+}
+
+KeepWriting DurableJobManager::KeepWritingOf(const Entry& entry) {
+  return [this, name = entry.job->claim().job.name()] {
+    leases_.Keep();
+    if (!leases_.Holds(name)) {
+      return Error(absl::StatusCode::kAborted, reason::kLeaseLost, absl::StrCat(name, " is no longer this server's"));
+    }
+    MutexLock lock(&mutex_);
+    return ending_ ? ShuttingDown() : absl::OkStatus();
+  };
+}
+
+// Of a job that will not go on.
+void DurableJobManager::RemoveFiles(const v1::Job& job) {
+  if (job.state() != v1::JOB_STATE_SUCCEEDED && job.state() != v1::JOB_STATE_CANCELLED) return;
+  const absl::Status removed = RemoveAll(parts_.folder->FolderOf(job.name()));
+  if (!removed.ok()) LogProblem("checkpoints not removed", job.name(), removed);
 }
 
 // Stores how a job ended; where that fails for now it is tried again later.
@@ -188,10 +243,7 @@ bool DurableJobManager::Settle(Entry& entry, JobOutcome outcome) {
   }
   Log(LogLevel::kInfo, "job ended",
       {{"job", job->name()}, {"state", v1::JobState_Name(job->state())}, {"error", job->error().message()}});
-  if (job->state() == v1::JOB_STATE_SUCCEEDED) {
-    const absl::Status removed = RemoveAll(parts_.folder->FolderOf(job->name()));
-    if (!removed.ok()) LogProblem("checkpoints not removed", job->name(), removed);
-  }
+  RemoveFiles(*job);
   watchers_.Notify(*job);
   return true;
 }
@@ -202,26 +254,54 @@ void DurableJobManager::StartJobs() {
     if (!active.ok()) return LogProblem("the queue cannot be read", "", active.status());
     const std::optional<std::string> next = PickNextJob(*active, options_.caps);
     if (!next.has_value()) return;
-    const absl::Status started = StartJob(*next);
+    auto memory = ReserveMemory(*next);
+    if (memory.ok() && *memory == nullptr) return;
+    const absl::Status started = StartJob(*next, std::move(memory));
     if (!started.ok()) return LogProblem("job not started", *next, started);
   }
 }
 
-absl::Status DurableJobManager::StartJob(const std::string& name) {
+absl::StatusOr<std::shared_ptr<MemoryReservation>> DurableJobManager::ReserveMemory(const std::string& name) {
+  const auto job = parts_.store->Get(name);
+  // What its spec names is gone, or it is: whoever makes its work says so.
+  const auto estimate =
+      job.ok() ? options_.estimate_memory(*job, parts_) : absl::StatusOr<MemoryEstimate>(job.status());
+  const int64_t bytes = estimate.ok() ? estimate->peak_bytes : 0;
+  if (parts_.budget == nullptr || bytes == 0) return std::make_shared<MemoryReservation>();
+  SUPERPOSE_RETURN_IF_ERROR(parts_.budget->CheckCanEverFit(
+      MemoryUse::kJob, bytes, "this job", "resubmit it smaller, unload something, or raise memory_limit_bytes"));
+  auto memory = parts_.budget->Reserve(MemoryUse::kJob, bytes, "this job");
+  if (!memory.ok()) return nullptr;
+  return std::make_shared<MemoryReservation>(*std::move(memory));
+}
+
+absl::StatusOr<std::unique_ptr<JobWork>> DurableJobManager::MakeWork(const JobClaim& claim,
+                                                                     const absl::Status& memory) {
+  if (claim.recoveries >= kMostRecoveries) {
+    return InternalError(reason::kJobCrashed, "the server ended ", claim.recoveries, " times while this job ran, ",
+                         "without a checkpoint in between: see its log, and submit the job anew");
+  }
+  SUPERPOSE_RETURN_IF_ERROR(memory);
+  return CatchTorch([&] { return options_.make_work(claim.job, parts_); });
+}
+
+absl::Status DurableJobManager::StartJob(const std::string& name,
+                                         absl::StatusOr<std::shared_ptr<MemoryReservation>> memory) {
   const absl::Time now = parts_.clock->Now();
   SUPERPOSE_ASSIGN_OR_RETURN(const std::optional<JobClaim> claim,
                              parts_.store->Claim(name, options_.worker, now, options_.lease));
   if (!claim.has_value()) return absl::OkStatus();
   Log(LogLevel::kInfo, "job started",
       {{"job", name}, {"owner", claim->job.owner()}, {"attempt", absl::StrCat(claim->job.attempt())}});
-  auto work = options_.make_work(claim->job, parts_);
+  auto work = MakeWork(*claim, memory.status());
   const absl::Status made = work.status();
   auto job = std::make_shared<RunningJob>(
       *claim, made.ok() ? *std::move(work) : nullptr, parts_.clock,
       RunningJob::Callbacks{.on_halt = [this] { Wake(); },
                             .on_progress = [this](const v1::Job& live) { watchers_.Notify(live); }});
-  Entry entry{.job = job, .last_checkpoint = now, .last_heartbeat = now, .outcome = std::nullopt};
+  Entry entry{.job = job, .last_checkpoint = now, .outcome = std::nullopt, .memory = memory.value_or(nullptr)};
   if (!made.ok()) entry.outcome = FailedWith(made);
+  leases_.Add(job);
   {
     MutexLock lock(&mutex_);
     running_[name] = entry;
@@ -246,12 +326,15 @@ void DurableJobManager::CountJobs() {
   }
 }
 
-absl::StatusOr<v1::Job> DurableJobManager::Submit(const v1::Job& job) {
-  if (draining()) {
-    return Error(absl::StatusCode::kUnavailable, reason::kShuttingDown,
-                 "the server is stopping: try again when it is back");
+absl::StatusOr<v1::Job> DurableJobManager::Submit(const v1::Job& as_sent, const Resolve& resolve) {
+  if (draining()) return ShuttingDown();
+  SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Job> before, parts_.store->FindSubmitted(as_sent));
+  if (before.has_value()) return WithLiveFields(*std::move(before), QueueOrderNow());
+  v1::Job job = as_sent;
+  if (resolve != nullptr) {
+    SUPERPOSE_ASSIGN_OR_RETURN(job, resolve(as_sent));
   }
-  SUPERPOSE_ASSIGN_OR_RETURN(v1::Job kept, parts_.store->Submit(job, parts_.clock->Now()));
+  SUPERPOSE_ASSIGN_OR_RETURN(v1::Job kept, parts_.store->Submit(job, as_sent, parts_.clock->Now()));
   Wake();
   return WithLiveFields(std::move(kept), QueueOrderNow());
 }
@@ -278,7 +361,10 @@ absl::StatusOr<v1::Job> DurableJobManager::Cancel(const std::string& name) {
   if (running != nullptr) running->AskToCancel();
   Wake();
   // Of a running job the manager's thread tells the end: told here, the cancel could come after it.
-  if (job.state() == v1::JOB_STATE_CANCELLED) watchers_.Notify(job);
+  if (job.state() == v1::JOB_STATE_CANCELLED) {
+    RemoveFiles(job);
+    watchers_.Notify(job);
+  }
   return WithLiveFields(std::move(job), {});
 }
 
@@ -333,8 +419,8 @@ std::shared_ptr<RunningJob> DurableJobManager::FindRunning(const std::string& na
 }
 
 std::vector<std::string> DurableJobManager::QueueOrderNow() {
-  auto active = parts_.store->Active();
-  return active.ok() ? QueueOrder(*std::move(active)) : std::vector<std::string>();
+  const auto active = parts_.store->Active();
+  return active.ok() ? QueueOrder(*active) : std::vector<std::string>();
 }
 
 }  // namespace superpose

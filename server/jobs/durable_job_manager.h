@@ -10,7 +10,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "lib/base/mutex.h"
+#include "server/jobs/job_leases.h"
 #include "server/jobs/job_manager.h"
+#include "server/jobs/job_memory.h"
 #include "server/jobs/job_parts.h"
 #include "server/jobs/job_policy.h"
 #include "server/jobs/job_watchers.h"
@@ -28,7 +30,9 @@ class DurableJobManager final : public JobManager {
     absl::Duration checkpoint_interval = absl::Minutes(10);
     absl::Duration heartbeat_interval = absl::Seconds(10);
     absl::Duration lease = absl::Seconds(60);
+    absl::Duration shortest_pause = absl::Seconds(1);  // after what a job made could not be stored
     std::function<absl::StatusOr<std::unique_ptr<JobWork>>(const v1::Job&, const JobParts&)> make_work = MakeJobWork;
+    std::function<absl::StatusOr<MemoryEstimate>(const v1::Job&, const JobParts&)> estimate_memory = EstimateJobMemory;
   };
 
   // Puts jobs that a server left running back into the queue, and starts.
@@ -36,7 +40,7 @@ class DurableJobManager final : public JobManager {
   // Without Stop() before, it leaves its jobs as a crash would: they go on from their last checkpoint.
   ~DurableJobManager() override;
 
-  absl::StatusOr<v1::Job> Submit(const v1::Job& job) override;
+  absl::StatusOr<v1::Job> Submit(const v1::Job& as_sent, const Resolve& resolve = nullptr) override;
   absl::StatusOr<v1::Job> Get(const std::string& name) override;
   absl::StatusOr<JobPage> List(const JobFilter& filter, int64_t page_size, const std::string& page_token) override;
   absl::StatusOr<v1::Job> Cancel(const std::string& name) override;
@@ -49,8 +53,11 @@ class DurableJobManager final : public JobManager {
   struct Entry {
     std::shared_ptr<RunningJob> job;
     absl::Time last_checkpoint;
-    absl::Time last_heartbeat;
     std::optional<JobOutcome> outcome;  // once it has ended, until that is stored
+    // Of what a job that is done made, where it could not be stored.
+    absl::Duration pause = absl::ZeroDuration();
+    absl::Time next_try = absl::InfinitePast();
+    std::shared_ptr<MemoryReservation> memory = nullptr;
   };
 
   DurableJobManager(Options options, const JobParts& parts);
@@ -65,10 +72,20 @@ class DurableJobManager final : public JobManager {
   bool AttendTo(Entry& entry);
   bool AttendToMoving(Entry& entry);
   bool AttendToBoundary(Entry& entry);
+  bool AttendToDone(Entry& entry);
+  void WriteCheckpoint(Entry& entry);
+  bool GiveBack(Entry& entry);
   bool Settle(Entry& entry, JobOutcome outcome);
-  JobOutcome OutcomeOfDone(Entry& entry) const;
+  // For what writes a job's large files: keeps all leases meanwhile; an error when the job's own is lost
+  // or the thread must end.
+  KeepWriting KeepWritingOf(const Entry& entry);
+  void RemoveFiles(const v1::Job& job);
+  absl::StatusOr<std::unique_ptr<JobWork>> MakeWork(const JobClaim& claim, const absl::Status& memory);
   void StartJobs();
-  absl::Status StartJob(const std::string& name);
+  // Nothing when there is too little memory as long as others work: then it stays where it is in the queue, and so do
+  // those behind it. An error when there would be too little even so.
+  absl::StatusOr<std::shared_ptr<MemoryReservation>> ReserveMemory(const std::string& name);
+  absl::Status StartJob(const std::string& name, absl::StatusOr<std::shared_ptr<MemoryReservation>> memory);
   void CountJobs();
 
   v1::Job WithLiveFields(v1::Job job, const std::vector<std::string>& queue_order) const;
@@ -78,6 +95,7 @@ class DurableJobManager final : public JobManager {
   const Options options_;
   const JobParts parts_;
   JobWatchers watchers_;
+  JobLeases leases_;  // the manager's thread's
   mutable Mutex mutex_;
   ConditionVariable changed_;
   std::map<std::string, Entry> running_ ABSL_GUARDED_BY(mutex_);

@@ -12,24 +12,22 @@ absl::StatusOr<std::unique_ptr<JobWork>> EvaluationWork::Create(const v1::Job& j
   const v1::MidcoderEvaluationSpec& spec = job.evaluate_midcoder();
   SUPERPOSE_ASSIGN_OR_RETURN(v1::Midcoder midcoder, parts.midcoders->Get(spec.midcoder()));
   SUPERPOSE_ASSIGN_OR_RETURN(SafetensorsFile weights, parts.midcoders->Open(spec.midcoder()));
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, parts.registry->FindModel(midcoder.provenance().model()));
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder,
-                             parts.registry->FindTranscoder(midcoder.provenance().transcoder()));
+  SUPERPOSE_ASSIGN_OR_RETURN(EvaluationHandles handles, FindEvaluationHandles(*parts.registry, midcoder, spec));
   EvaluatorInputs inputs;
-  inputs.model = model->model;
-  inputs.transcoder = transcoder->transcoder;
-  SUPERPOSE_ASSIGN_OR_RETURN(inputs.sequences,
-                             SequencesFor(*parts.registry, spec.corpus(), spec.context_length(), spec.split()));
+  inputs.model = handles.model->model;
+  inputs.transcoder = handles.transcoder->transcoder;
+  SUPERPOSE_ASSIGN_OR_RETURN(inputs.sequences, SequencesFor(*handles.corpus, spec));
   return std::unique_ptr<JobWork>(
-      new EvaluationWork(job, parts, std::move(midcoder), std::move(weights), std::move(inputs)));
+      new EvaluationWork(job, parts, std::move(midcoder), std::move(weights), std::move(handles), std::move(inputs)));
 }
 
 EvaluationWork::EvaluationWork(const v1::Job& job, const JobParts& parts, v1::Midcoder midcoder,
-                               SafetensorsFile weights, EvaluatorInputs inputs)
+                               SafetensorsFile weights, EvaluationHandles handles, EvaluatorInputs inputs)
     : job_(job),
       parts_(parts),
       midcoder_(std::move(midcoder)),
       weights_(std::move(weights)),
+      handles_(std::move(handles)),
       inputs_(std::move(inputs)) {}
 
 absl::Status EvaluationWork::StartEvaluator() {
@@ -62,19 +60,16 @@ WorkReport EvaluationWork::Report() const {
   return report;
 }
 
-absl::StatusOr<v1::Job> EvaluationWork::Finish() {
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, parts_.registry->FindModel(midcoder_.provenance().model()));
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder,
-                             parts_.registry->FindTranscoder(midcoder_.provenance().transcoder()));
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, parts_.registry->FindCorpus(spec().corpus()));
+absl::StatusOr<v1::Job> EvaluationWork::Finish(const KeepWriting& /*keep_writing*/) {
   v1::Job result;
   v1::MidcoderEvaluation* evaluation = result.mutable_evaluation();
   evaluation->set_midcoder(midcoder_.name());
-  *evaluation->mutable_provenance() = DescribeProvenance(*model, *transcoder, corpus);
+  *evaluation->mutable_provenance() = DescribeProvenance(*handles_.model, *handles_.transcoder, handles_.corpus.get());
   const EvaluationResult figures = evaluator_->result();
   evaluation->mutable_metrics()->insert(figures.begin(), figures.end());
   evaluation->set_tokens(evaluator_->tokens_done());
-  evaluation->set_on_training_tokens(spec().split() != v1::CORPUS_SPLIT_HELDOUT);
+  const bool of_its_corpus = handles_.corpus->corpus->content_hash() == midcoder_.provenance().corpus_hash();
+  evaluation->set_on_training_tokens(of_its_corpus && spec().split() != v1::CORPUS_SPLIT_HELDOUT);
   *evaluation->mutable_spec() = spec();
   return result;
 }

@@ -1,6 +1,7 @@
 #include "server/jobs/folder.h"
 
 #include <fcntl.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -16,6 +17,8 @@ namespace superpose {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr int64_t kRoomToSpare = int64_t{64} << 20;
 
 std::string ParentOf(const std::string& path) {
   const std::string parent = fs::path(path).parent_path().string();
@@ -45,6 +48,15 @@ absl::Status SyncFolder(const std::string& path) {
   const int error = errno;
   ::close(fd);
   return result == 0 ? absl::OkStatus() : SystemError(error, absl::StrCat("write the folder ", path));
+}
+
+absl::Status CheckRoomFor(int64_t bytes, const std::string& folder) {
+  struct statvfs facts{};
+  if (::statvfs(folder.c_str(), &facts) != 0) return SystemError(errno, absl::StrCat("ask for the room in ", folder));
+  const auto room = static_cast<int64_t>(facts.f_bavail * facts.f_frsize);
+  if (bytes <= room - kRoomToSpare) return absl::OkStatus();
+  return ResourceExhausted(reason::kStorageFull, "the disk of ", folder, " has ", room, " bytes left, too few for ",
+                           bytes, " more and ", kRoomToSpare, " to spare");
 }
 
 absl::Status RemoveAll(const std::string& path) {

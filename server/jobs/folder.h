@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -12,6 +13,10 @@ absl::Status MakeFolder(const std::string& path);
 
 // Makes the entries of a folder durable.
 absl::Status SyncFolder(const std::string& path);
+
+// That the disk has room for `bytes` more in this folder and some to spare, for the database and for others. Errors:
+// RESOURCE_EXHAUSTED / STORAGE_FULL, and those of SystemError.
+absl::Status CheckRoomFor(int64_t bytes, const std::string& folder);
 
 // Removes a file, or a folder with all that is in it; links are removed, not followed. No error when there is none.
 absl::Status RemoveAll(const std::string& path);

@@ -30,7 +30,8 @@ struct Header {
 
 struct Record {
   int64_t step;
-  int64_t layer;
+  int32_t layer;
+  int32_t variant;
   double lr;
   double loss;
   double mse_mid;
@@ -42,12 +43,20 @@ static_assert(sizeof(Header) == 16 && sizeof(Record) == 56);
 constexpr Header kHeader = {{'S', 'P', 'H', 'I', 'S', 'T', 'R', 'Y'}, 1, sizeof(Record)};
 
 Record RecordOf(const StepLoss& loss) {
-  return {loss.step, loss.layer, loss.lr, loss.loss, loss.mse_mid, loss.mse_out, loss.mse_out_transcoder};
+  return {loss.step,
+          static_cast<int32_t>(loss.layer),
+          static_cast<int32_t>(loss.variant),
+          loss.lr,
+          loss.loss,
+          loss.mse_mid,
+          loss.mse_out,
+          loss.mse_out_transcoder};
 }
 
 StepLoss LossOf(const Record& record) {
   return {.step = record.step,
           .layer = record.layer,
+          .variant = record.variant,
           .lr = record.lr,
           .loss = record.loss,
           .mse_mid = record.mse_mid,
@@ -157,9 +166,14 @@ absl::Status HistoryFile::Append(const std::vector<StepLoss>& records) {
   if (fresh) SUPERPOSE_RETURN_IF_ERROR(file.Write(0, &kHeader, sizeof kHeader));
   std::vector<Record> rows(records.size());
   std::transform(records.begin(), records.end(), rows.begin(), RecordOf);
+  const int64_t before = fresh ? 0 : file.rows();
   // Over a record that was cut short, if there is one: new ones are never shorter than it.
-  SUPERPOSE_RETURN_IF_ERROR(file.Write(OffsetOf(fresh ? 0 : file.rows()), rows.data(), rows.size() * sizeof(Record)));
-  SUPERPOSE_RETURN_IF_ERROR(file.Sync());
+  absl::Status written = file.Write(OffsetOf(before), rows.data(), rows.size() * sizeof(Record));
+  if (written.ok()) written = file.Sync();
+  if (!written.ok()) {
+    file.Truncate(before).IgnoreError();  // what failed is told, and not what failed after it
+    return written;
+  }
   return fresh ? SyncFolder(std::filesystem::path(path_).parent_path().string()) : absl::OkStatus();
 }
 

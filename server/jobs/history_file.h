@@ -1,5 +1,5 @@
 // A job's losses, step by step, in a file that only grows: 16 bytes of header ("SPHISTRY", uint32 version, uint32
-// record size), then records of 56 bytes: int64 step, int64 layer, float64 lr, loss, mse_mid, mse_out,
+// record size), then records of 56 bytes: int64 step, int32 layer, int32 variant, float64 lr, loss, mse_mid, mse_out,
 // mse_out_transcoder. Everything little-endian.
 #pragma once
 
@@ -21,7 +21,8 @@ class HistoryFile {
   // The file need not be there: it is made by the first Append, in a folder that exists, and reads as empty until then.
   explicit HistoryFile(std::string path) : path_(std::move(path)) {}
 
-  // Adds records, in ascending order of steps. Durable when it returns.
+  // Adds records, in ascending order of steps. Durable when it returns; where it fails, the file is cut back to what it
+  // was, if that can be done.
   absl::Status Append(const std::vector<StepLoss>& records);
   // Removes the records of the steps after `step`: those that a run repeats when it resumes from that step. Durable
   // when it returns.

@@ -9,6 +9,7 @@
 #include "server/jobs/midcoder_store.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/device_executor.h"
+#include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/telemetry/metrics.h"
 
@@ -23,6 +24,7 @@ struct JobParts {
   DeviceExecutor* executor = nullptr;
   const Clock* clock = nullptr;
   Metrics* metrics = nullptr;
+  MemoryBudget* budget = nullptr;  // null: without limit
 };
 
 // The work of a job, by its kind. Errors when what its spec names is not there any more.

@@ -1,7 +1,9 @@
 #include "server/jobs/job_policy.h"
 
-#include <limits>
+#include <algorithm>
+#include <functional>
 #include <map>
+#include <queue>
 #include <tuple>
 
 namespace superpose {
@@ -13,14 +15,18 @@ std::map<std::string, int> RunningByUser(const std::vector<ActiveJob>& active) {
   return running;
 }
 
-// A user's next job: of highest priority, then submitted first.
+// Of two jobs of one user: the one of higher priority, then the one submitted first.
+bool GoesBefore(const ActiveJob& a, const ActiveJob& b) {
+  return std::tuple(b.priority, a.sequence) < std::tuple(a.priority, b.sequence);
+}
+
+// A user's next job.
 std::map<std::string, const ActiveJob*> NextByUser(const std::vector<ActiveJob>& active) {
   std::map<std::string, const ActiveJob*> next;
   for (const ActiveJob& job : active) {
     if (job.state != v1::JOB_STATE_QUEUED) continue;
     const ActiveJob*& best = next[job.owner];
-    if (best == nullptr || std::tuple(best->priority, job.sequence) < std::tuple(job.priority, best->sequence))
-      best = &job;
+    if (best == nullptr || GoesBefore(job, *best)) best = &job;
   }
   return next;
 }
@@ -43,14 +49,27 @@ std::optional<std::string> PickNextJob(const std::vector<ActiveJob>& active, con
   return best->name;
 }
 
-std::vector<std::string> QueueOrder(std::vector<ActiveJob> active) {
-  constexpr int kNoCap = std::numeric_limits<int>::max();
+std::vector<std::string> QueueOrder(const std::vector<ActiveJob>& active) {
+  std::map<std::string, std::vector<const ActiveJob*>> queues;  // of each user, the next one last
+  for (const ActiveJob& job : active) {
+    if (job.state == v1::JOB_STATE_QUEUED) queues[job.owner].push_back(&job);
+  }
+  // Users by how many jobs of theirs run by then, then by how long their next one waits; the first on top.
+  using Turn = std::tuple<int, int64_t, std::string>;
+  std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns;
+  const std::map<std::string, int> running = RunningByUser(active);
+  for (auto& [user, jobs] : queues) {
+    std::sort(jobs.begin(), jobs.end(), [](const ActiveJob* a, const ActiveJob* b) { return GoesBefore(*b, *a); });
+    turns.emplace(running.at(user), jobs.back()->sequence, user);
+  }
   std::vector<std::string> order;
-  while (const auto next = PickNextJob(active, {kNoCap, kNoCap})) {
-    order.push_back(*next);
-    for (ActiveJob& job : active) {
-      if (job.name == *next) job.state = v1::JOB_STATE_RUNNING;
-    }
+  while (!turns.empty()) {
+    const auto [count, sequence, user] = turns.top();
+    turns.pop();
+    std::vector<const ActiveJob*>& jobs = queues.at(user);
+    order.push_back(jobs.back()->name);
+    jobs.pop_back();
+    if (!jobs.empty()) turns.emplace(count + 1, jobs.back()->sequence, user);
   }
   return order;
 }

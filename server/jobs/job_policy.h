@@ -18,6 +18,6 @@ struct JobCaps {
 std::optional<std::string> PickNextJob(const std::vector<ActiveJob>& active, const JobCaps& caps);
 
 // The queued jobs in the order in which they would be picked if each were started and none ended.
-std::vector<std::string> QueueOrder(std::vector<ActiveJob> active);
+std::vector<std::string> QueueOrder(const std::vector<ActiveJob>& active);
 
 }  // namespace superpose

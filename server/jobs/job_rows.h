@@ -25,7 +25,7 @@ std::string SpecBytes(const v1::Job& job);
 std::string ProgressBytes(const v1::Job& job);
 std::string OutcomeBytes(v1::JobState state, const v1::Job& job);
 
-// Equal for two submissions that ask for the same: spec and priority.
+// Equal for two submissions that ask for the same: spec, as sent, and priority.
 std::string RequestHash(const v1::Job& job);
 
 // Times are kept as nanoseconds since 1970.

@@ -20,6 +20,7 @@ namespace superpose {
 struct JobClaim {
   v1::Job job;
   int64_t fencing_token = 0;
+  int64_t recoveries = 0;  // how often Recover took it from a worker that was gone, since its last checkpoint
 };
 
 // What the scheduler needs to know of a job that waits or runs.
@@ -53,10 +54,13 @@ class JobStore {
  public:
   virtual ~JobStore() = default;
 
-  // Keeps a new job, state QUEUED, from `job`'s spec, owner, priority and request_id; gives it a name. The same request
-  // id of the same owner with the same spec and priority returns the job that it made before; with others
-  // ALREADY_EXISTS / REQUEST_ID_REUSED. An empty request id is never looked up.
-  virtual absl::StatusOr<v1::Job> Submit(const v1::Job& job, absl::Time now) = 0;
+  // Keeps a new job, state QUEUED, from `job`'s spec, owner, priority and request_id; gives it a name. `as_sent` is the
+  // job with the spec as its user sent it, before defaults were filled in: see FindSubmitted, whose job is returned
+  // where there is one.
+  virtual absl::StatusOr<v1::Job> Submit(const v1::Job& job, const v1::Job& as_sent, absl::Time now) = 0;
+  // The job that the same request made before: of the same owner and request id. ALREADY_EXISTS / REQUEST_ID_REUSED
+  // when it was sent with another spec or priority. Nothing for an empty request id.
+  virtual absl::StatusOr<std::optional<v1::Job>> FindSubmitted(const v1::Job& as_sent) = 0;
   // NOT_FOUND / JOB_NOT_FOUND.
   virtual absl::StatusOr<v1::Job> Get(const std::string& name) = 0;
   // Newest first. INVALID_ARGUMENT / PAGE_TOKEN_INVALID.
@@ -73,13 +77,16 @@ class JobStore {
   // Extends the lease and keeps progress and metrics of claim.job. Returns the job as it is now: its cancel_requested
   // may have been set.
   virtual absl::StatusOr<v1::Job> Heartbeat(const JobClaim& claim, absl::Time now, absl::Duration lease) = 0;
+  // The job can go on from a newer point than when it was claimed: its recoveries until now do not count any more.
+  virtual absl::Status NoteCheckpoint(const JobClaim& claim) = 0;
   // RUNNING -> SUCCEEDED, FAILED or CANCELLED, with the last progress and metrics of claim.job. Returns the job as it
   // is now.
   virtual absl::StatusOr<v1::Job> Finish(const JobClaim& claim, const JobOutcome& outcome, absl::Time now) = 0;
   // RUNNING -> QUEUED in its old place (a stopping server gives its jobs back); CANCELLED when a cancel was requested.
   virtual absl::StatusOr<v1::Job> GiveBack(const JobClaim& claim, absl::Time now) = 0;
   // RUNNING -> QUEUED (CANCELLED when a cancel was requested) for every job whose lease ended before `now`, or, with
-  // `all`, for every one: what a server that alone uses the store does when it starts. Returns their names.
+  // `all`, for every one: what a server that alone uses the store does when it starts. Counts it for each, and returns
+  // their names.
   virtual absl::StatusOr<std::vector<std::string>> Recover(absl::Time now, bool all) = 0;
 
   // QUEUED -> CANCELLED; RUNNING: notes cancel_requested; again: no error. FAILED_PRECONDITION / JOB_ALREADY_FINISHED

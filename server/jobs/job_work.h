@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/base/budget.h"
+#include "lib/tensor_io/safetensors.h"
 #include "superpose/v1/job.pb.h"
 
 namespace superpose {
@@ -28,10 +29,12 @@ class JobWork {
   virtual bool AtBoundary() const = 0;
   virtual WorkReport Report() const = 0;
 
-  // Makes durable what has been done. At a boundary only.
-  virtual absl::Status WriteCheckpoint() = 0;
-  // Stores what the job made, when all is done; the job's `result`.
-  virtual absl::StatusOr<v1::Job> Finish() = 0;
+  // Makes durable what has been done, at a boundary only; false when there is nothing to go on from that is newer than
+  // before. `keep_writing` is asked between the parts of what is written:
+  // an error of it ends the writing and is returned.
+  virtual absl::StatusOr<bool> WriteCheckpoint(const KeepWriting& keep_writing) = 0;
+  // Stores what the job made, when all is done; the job's `result`. Where it fails it may be called again.
+  virtual absl::StatusOr<v1::Job> Finish(const KeepWriting& keep_writing) = 0;
 };
 
 }  // namespace superpose

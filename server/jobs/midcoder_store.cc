@@ -1,99 +1,40 @@
 #include "server/jobs/midcoder_store.h"
 
-#include <google/protobuf/util/json_util.h>
-#include <google/protobuf/util/time_util.h>
-
-#include <algorithm>
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
-#include "lib/base/torch_guard.h"
-#include "lib/tensor_io/content_hash.h"
+#include "server/jobs/artifact_facts.h"
 #include "server/jobs/folder.h"
 #include "server/jobs/history_file.h"
-#include "server/jobs/newest_first.h"
-#include "server/jobs/resource_id.h"
 #include "server/jobs/statement.h"
 #include "server/runtime/reasons.h"
-#include "server/runtime/tensor_info.h"
 
 namespace superpose {
 namespace {
 
-using google::protobuf::util::TimeUtil;
-
-constexpr char kRoom[] = "midcoders/";
-
 std::string WeightsIn(const std::string& folder) { return folder + "/weights.safetensors"; }
 HistoryFile HistoryIn(const std::string& folder) { return HistoryFile(folder + "/history.bin"); }
 
-absl::Status CheckName(const std::string& name) {
-  absl::string_view id = name;
-  const bool right = absl::ConsumePrefix(&id, kRoom) && !id.empty() && !absl::StrContains(id, '/');
-  return right ? absl::OkStatus()
-               : InvalidArgument(reason::kNameInvalid, "\"", name, "\" must be ", kRoom, "{midcoder}");
-}
-
-absl::Status NoSuchMidcoder(const std::string& name) {
-  return NotFound(reason::kMidcoderNotFound, "there is no midcoder \"", name, "\"");
-}
-
-// From column 0, the descriptor.
-absl::StatusOr<v1::Midcoder> ReadMidcoder(const Statement& row) {
-  v1::Midcoder midcoder;
-  if (midcoder.ParseFromString(row.Text(0))) return midcoder;
-  return Error(absl::StatusCode::kDataLoss, reason::kFileCorrupt, "a midcoder's row in the database cannot be read");
-}
-
-absl::StatusOr<std::optional<v1::Midcoder>> MadeBy(sqlite3* connection, const std::string& job, int32_t layer) {
-  if (job.empty()) return std::nullopt;
-  Statement select(connection, "SELECT descriptor FROM midcoders WHERE job = ? AND layer = ?", job, layer);
-  SUPERPOSE_ASSIGN_OR_RETURN(const bool found, select.Step());
-  if (!found) return std::nullopt;
-  return ReadMidcoder(select);
-}
-
-absl::Status Insert(sqlite3* connection, const v1::Midcoder& midcoder, absl::Time now) {
+absl::Status Insert(sqlite3* connection, const v1::Midcoder& midcoder, const ArtifactRequest& request, absl::Time now) {
   const std::string descriptor = midcoder.SerializeAsString();
-  Statement insert(
-      connection, "INSERT INTO midcoders (name, owner, job, layer, descriptor, create_time) VALUES (?, ?, ?, ?, ?, ?)",
-      midcoder.name(), midcoder.owner(), midcoder.job(), midcoder.layer(), SqlBlob{descriptor}, absl::ToUnixNanos(now));
+  Statement insert(connection,
+                   "INSERT INTO midcoders (name, owner, job, layer, job_result, request_id, request_hash, descriptor, "
+                   "create_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                   midcoder.name(), midcoder.owner(), midcoder.job(), midcoder.layer(), midcoder.job_result(),
+                   request.id, request.hash, SqlBlob{descriptor}, absl::ToUnixNanos(now));
   return insert.Run();
 }
 
-absl::StatusOr<StringMap> MetadataOf(const v1::Midcoder& midcoder) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  options.always_print_primitive_fields = true;
-  std::string json;
-  const auto printed = google::protobuf::util::MessageToJsonString(midcoder, &json, options);
-  if (!printed.ok()) return InternalError(reason::kStorageFailed, "the midcoder's facts cannot be written as JSON");
-  return StringMap{{"format", "superpose.midcoder"}, {"format_version", "1"}, {"midcoder", std::move(json)}};
-}
-
-absl::Status Describe(const TensorMap& tensors, absl::Time now, v1::Midcoder* midcoder) {
-  midcoder->set_name(absl::StrCat(kRoom, NewResourceId()));
-  *midcoder->mutable_create_time() = TimeUtil::NanosecondsToTimestamp(absl::ToUnixNanos(now));
-  midcoder->clear_tensors();
-  for (const auto& [name, tensor] : tensors) *midcoder->add_tensors() = DescribeTensor(name, tensor);
-  return CatchTorch([&] {
-    midcoder->set_content_hash(ContentHash(tensors));
-    return absl::OkStatus();
-  });
-}
-
 absl::Status WriteFiles(const std::string& folder, const v1::Midcoder& midcoder, const TensorMap& tensors,
-                        const std::vector<StepLoss>& history) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const StringMap metadata, MetadataOf(midcoder));
+                        const std::vector<StepLoss>& history, const KeepWriting& keep_writing) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const StringMap metadata, MetadataOf(midcoder, "midcoder"));
   SUPERPOSE_RETURN_IF_ERROR(MakeFolder(folder));
   SUPERPOSE_RETURN_IF_ERROR(HistoryIn(folder).Append(history));
-  return WriteSafetensors(WeightsIn(folder), tensors, metadata);
+  return WriteSafetensors(WeightsIn(folder), tensors, metadata, keep_writing);
 }
 
 void AddRecord(const StepLoss& record, v1::TrainingHistory* history) {
@@ -114,58 +55,65 @@ absl::StatusOr<int64_t> RecordsBefore(const std::string& page_token) {
 
 }  // namespace
 
+MidcoderStore::MidcoderStore(const DataFolder* folder, Database* database)
+    : folder_(folder), database_(database), table_(database, {"midcoders", "midcoder", reason::kMidcoderNotFound}) {}
+
 absl::StatusOr<v1::Midcoder> MidcoderStore::Add(v1::Midcoder midcoder, const TensorMap& tensors,
-                                                const std::vector<StepLoss>& history, absl::Time now) {
-  auto made_before = [&](sqlite3* connection) { return MadeBy(connection, midcoder.job(), midcoder.layer()); };
-  SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Midcoder> before, database_->Transact(made_before));
+                                                const std::vector<StepLoss>& history, absl::Time now,
+                                                const KeepWriting& keep_writing) {
+  SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Midcoder> before, MadeByJob(midcoder));
   if (before.has_value()) return *std::move(before);
-  SUPERPOSE_RETURN_IF_ERROR(Describe(tensors, now, &midcoder));
+  return Keep(std::move(midcoder), tensors, history, {}, now, keep_writing);
+}
+
+absl::StatusOr<v1::Midcoder> MidcoderStore::AddImported(v1::Midcoder midcoder, const TensorMap& tensors,
+                                                        const ArtifactRequest& request, absl::Time now) {
+  return Keep(std::move(midcoder), tensors, {}, request, now, nullptr);
+}
+
+absl::StatusOr<v1::Midcoder> MidcoderStore::Keep(v1::Midcoder midcoder, const TensorMap& tensors,
+                                                 const std::vector<StepLoss>& history, const ArtifactRequest& request,
+                                                 absl::Time now, const KeepWriting& keep_writing) {
+  SUPERPOSE_RETURN_IF_ERROR(DescribeArtifact("midcoders", tensors, now, &midcoder));
   const std::string folder = folder_->FolderOf(midcoder.name());
-  absl::Status status = WriteFiles(folder, midcoder, tensors, history);
-  if (status.ok()) status = database_->Transact([&](sqlite3* connection) { return Insert(connection, midcoder, now); });
+  absl::Status status = WriteFiles(folder, midcoder, tensors, history, keep_writing);
+  if (status.ok()) {
+    status = database_->Transact([&](sqlite3* connection) { return Insert(connection, midcoder, request, now); });
+  }
   if (status.ok()) return midcoder;
   RemoveAll(folder).IgnoreError();  // else the sweep at the next start does
   return status;
 }
 
-absl::StatusOr<v1::Midcoder> MidcoderStore::Get(const std::string& name) {
-  SUPERPOSE_RETURN_IF_ERROR(CheckName(name));
-  return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<v1::Midcoder> {
-    Statement select(connection, "SELECT descriptor FROM midcoders WHERE name = ?", name);
+absl::StatusOr<std::optional<v1::Midcoder>> MidcoderStore::MadeByJob(const v1::Midcoder& midcoder) {
+  using Found = absl::StatusOr<std::optional<v1::Midcoder>>;
+  if (midcoder.job().empty()) return std::nullopt;
+  return database_->Transact([&](sqlite3* connection) -> Found {
+    Statement select(connection, "SELECT descriptor FROM midcoders WHERE job = ? AND layer = ? AND job_result = ?",
+                     midcoder.job(), midcoder.layer(), midcoder.job_result());
     SUPERPOSE_ASSIGN_OR_RETURN(const bool found, select.Step());
-    if (!found) return NoSuchMidcoder(name);
-    return ReadMidcoder(select);
+    if (!found) return std::nullopt;
+    return table_.Read(select);
   });
 }
 
-absl::StatusOr<MidcoderPage> MidcoderStore::List(int64_t page_size, const std::string& page_token) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const int64_t before, SequenceBefore(page_token));
-  const int64_t size = BoundedPageSize(page_size);
-  return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<MidcoderPage> {
-    Statement select(connection,
-                     "SELECT descriptor, sequence FROM midcoders WHERE sequence < ? ORDER BY sequence DESC LIMIT ?",
-                     before, size + 1);
-    MidcoderPage page;
-    int64_t last = 0;
-    while (true) {
-      SUPERPOSE_ASSIGN_OR_RETURN(const bool more, select.Step());
-      if (!more) return page;
-      if (static_cast<int64_t>(page.midcoders.size()) == size) break;
-      SUPERPOSE_ASSIGN_OR_RETURN(v1::Midcoder midcoder, ReadMidcoder(select));
-      page.midcoders.push_back(std::move(midcoder));
-      last = select.Int(1);
-    }
-    page.next_page_token = absl::StrCat(last);
-    return page;
+absl::StatusOr<std::optional<v1::Midcoder>> MidcoderStore::MadeByRequest(const std::string& owner,
+                                                                         const ArtifactRequest& request) {
+  using Found = absl::StatusOr<std::optional<v1::Midcoder>>;
+  if (request.id.empty()) return std::nullopt;
+  return database_->Transact([&](sqlite3* connection) -> Found {
+    Statement select(connection, "SELECT descriptor, request_hash FROM midcoders WHERE owner = ? AND request_id = ?",
+                     owner, request.id);
+    SUPERPOSE_ASSIGN_OR_RETURN(const bool found, select.Step());
+    if (!found) return std::nullopt;
+    if (select.Text(1) == request.hash) return table_.Read(select);
+    return Error(absl::StatusCode::kAlreadyExists, reason::kRequestIdReused,
+                 absl::StrCat("request id \"", request.id, "\" was used for another import: take a new one"));
   });
 }
 
 absl::Status MidcoderStore::Delete(const std::string& name) {
-  SUPERPOSE_RETURN_IF_ERROR(CheckName(name));
-  SUPERPOSE_RETURN_IF_ERROR(database_->Transact([&](sqlite3* connection) -> absl::Status {
-    SUPERPOSE_RETURN_IF_ERROR(Statement(connection, "DELETE FROM midcoders WHERE name = ?", name).Run());
-    return sqlite3_changes(connection) > 0 ? absl::OkStatus() : NoSuchMidcoder(name);
-  }));
+  SUPERPOSE_RETURN_IF_ERROR(table_.Delete(name));
   // The midcoder is gone, whatever happens to its files now: what cannot be removed, the sweep at the next start
   // removes.
   RemoveAll(folder_->FolderOf(name)).IgnoreError();
@@ -190,6 +138,11 @@ absl::StatusOr<HistoryPage> MidcoderStore::History(const std::string& name, int6
 absl::StatusOr<SafetensorsFile> MidcoderStore::Open(const std::string& name) {
   SUPERPOSE_RETURN_IF_ERROR(Get(name).status());
   return SafetensorsFile::Open(WeightsIn(folder_->FolderOf(name)));
+}
+
+absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderStore::OpenFile(const std::string& name) {
+  SUPERPOSE_RETURN_IF_ERROR(Get(name).status());
+  return MappedFile::Open(WeightsIn(folder_->FolderOf(name)));
 }
 
 }  // namespace superpose

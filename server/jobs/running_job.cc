@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "lib/base/torch_guard.h"
+
 namespace superpose {
 namespace {
 
@@ -18,9 +20,12 @@ RunningJob::RunningJob(JobClaim claim, std::unique_ptr<JobWork> work, const Cloc
 
 bool RunningJob::RunSlice(const Budget& budget) {
   if (cancel_wanted_) return HaltAs(Halt::kCancelled);
-  const auto result = work_->RunSlice(
-      Budget([&] { return budget.Exhausted() || cancel_wanted_ || (boundary_wanted_ && work_->AtBoundary()); }));
-  Publish();
+  const Budget own([&] { return budget.Exhausted() || cancel_wanted_ || (boundary_wanted_ && work_->AtBoundary()); });
+  const auto result = CatchTorch([&] {
+    auto done = work_->RunSlice(own);
+    Publish();
+    return done;
+  });
   if (!result.ok()) {
     MutexLock lock(&mutex_);
     failure_ = result.status();

@@ -14,7 +14,7 @@ namespace superpose {
 namespace {
 
 // Times are nanoseconds since 1970. The BLOBs of jobs are serialized v1::Job messages that hold only some fields (spec;
-// progress and metrics; result or error) and merge into one; that of midcoders is a whole v1::Midcoder.
+// progress and metrics; result or error) and merge into one; those of midcoders and snapshots are whole v1::Midcoder and v1::Snapshot messages.
 constexpr const char* kMigrations[] = {
     R"sql(
       CREATE TABLE jobs (
@@ -51,6 +51,28 @@ constexpr const char* kMigrations[] = {
         create_time INTEGER NOT NULL
       ) STRICT;
       CREATE UNIQUE INDEX midcoders_by_job ON midcoders (job, layer) WHERE job <> '';
+    )sql",
+    R"sql(
+      ALTER TABLE jobs ADD COLUMN recoveries INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs DROP COLUMN spec_version;
+    )sql",
+    R"sql(
+      CREATE TABLE snapshots (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        midcoder TEXT NOT NULL,
+        descriptor BLOB NOT NULL,
+        create_time INTEGER NOT NULL
+      ) STRICT;
+      CREATE INDEX snapshots_by_midcoder ON snapshots (midcoder, sequence);
+
+      ALTER TABLE midcoders ADD COLUMN job_result INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE midcoders ADD COLUMN request_id TEXT NOT NULL DEFAULT '';
+      ALTER TABLE midcoders ADD COLUMN request_hash TEXT NOT NULL DEFAULT '';
+      DROP INDEX midcoders_by_job;
+      CREATE UNIQUE INDEX midcoders_by_job ON midcoders (job, layer, job_result) WHERE job <> '';
+      CREATE UNIQUE INDEX midcoders_by_request ON midcoders (owner, request_id) WHERE request_id <> '';
     )sql",
 };
 

@@ -12,9 +12,6 @@
 namespace superpose {
 namespace {
 
-// How the spec's bytes are to be read: v1::Job of proto/superpose/v1.
-constexpr int kSpecVersion = 1;
-
 // RUNNING -> QUEUED, or CANCELLED when a cancel was requested; the only parameter is the time. All right-hand sides see
 // the old row.
 constexpr char kSetBack[] =
@@ -68,18 +65,21 @@ int64_t MaskOf(const std::vector<v1::JobState>& states) {
 
 }  // namespace
 
-absl::StatusOr<v1::Job> SqliteJobStore::Submit(const v1::Job& job, absl::Time now) {
+absl::StatusOr<std::optional<v1::Job>> SqliteJobStore::FindSubmitted(const v1::Job& as_sent) {
+  return database_->Transact([&](sqlite3* connection) { return Submitted(connection, as_sent); });
+}
+
+absl::StatusOr<v1::Job> SqliteJobStore::Submit(const v1::Job& job, const v1::Job& as_sent, absl::Time now) {
   return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<v1::Job> {
-    SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Job> before, Submitted(connection, job));
+    SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Job> before, Submitted(connection, as_sent));
     if (before.has_value()) return *std::move(before);
     const std::string name = absl::StrCat("jobs/", NewResourceId());
     const std::string spec = SpecBytes(job);
-    Statement insert(
-        connection,
-        "INSERT INTO jobs (name, owner, priority, state, spec, spec_version, request_id, request_hash, create_time) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        name, job.owner(), job.priority(), v1::JOB_STATE_QUEUED, SqlBlob{spec}, kSpecVersion, job.request_id(),
-        RequestHash(job), TimeColumn(now));
+    Statement insert(connection,
+                     "INSERT INTO jobs (name, owner, priority, state, spec, request_id, request_hash, create_time) "
+                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                     name, job.owner(), job.priority(), v1::JOB_STATE_QUEUED, SqlBlob{spec}, job.request_id(),
+                     RequestHash(as_sent), TimeColumn(now));
     SUPERPOSE_RETURN_IF_ERROR(insert.Run());
     return JobOf(connection, name);
   });
@@ -153,13 +153,14 @@ absl::StatusOr<std::optional<JobClaim>> SqliteJobStore::Claim(const std::string&
     Statement update(connection,
                      "UPDATE jobs SET state = ?, fencing_token = fencing_token + 1, attempt = attempt + 1, worker = ?, "
                      "lease_expires = ?, start_time = COALESCE(start_time, ?) WHERE name = ? AND state = ? "
-                     "RETURNING fencing_token",
+                     "RETURNING fencing_token, recoveries",
                      v1::JOB_STATE_RUNNING, worker, TimeColumn(now + lease), TimeColumn(now), name,
                      v1::JOB_STATE_QUEUED);
     SUPERPOSE_ASSIGN_OR_RETURN(const bool claimed, update.Step());
     if (!claimed) return std::nullopt;
     JobClaim claim;
     claim.fencing_token = update.Int(0);
+    claim.recoveries = update.Int(1);
     SUPERPOSE_RETURN_IF_ERROR(update.Run());
     SUPERPOSE_ASSIGN_OR_RETURN(claim.job, JobOf(connection, name));
     return claim;
@@ -174,6 +175,15 @@ absl::StatusOr<v1::Job> SqliteJobStore::Heartbeat(const JobClaim& claim, absl::T
                      v1::JOB_STATE_RUNNING);
     SUPERPOSE_RETURN_IF_ERROR(update.Run());
     return ClaimedJob(connection, claim);
+  });
+}
+
+absl::Status SqliteJobStore::NoteCheckpoint(const JobClaim& claim) {
+  return database_->Transact([&](sqlite3* connection) -> absl::Status {
+    Statement update(connection, absl::StrCat("UPDATE jobs SET recoveries = 0 ", kWhereClaimed), claim.job.name(),
+                     claim.fencing_token, v1::JOB_STATE_RUNNING);
+    SUPERPOSE_RETURN_IF_ERROR(update.Run());
+    return ClaimedJob(connection, claim).status();
   });
 }
 
@@ -217,8 +227,8 @@ absl::StatusOr<std::vector<std::string>> SqliteJobStore::Recover(absl::Time now,
       if (!more) break;
       names.push_back(select.Text(0));
     }
-    Statement update(connection, absl::StrCat(kSetBack, kExpired), TimeColumn(now), v1::JOB_STATE_RUNNING, all,
-                     TimeColumn(now));
+    Statement update(connection, absl::StrCat(kSetBack, ", recoveries = recoveries + 1 ", kExpired), TimeColumn(now),
+                     v1::JOB_STATE_RUNNING, all, TimeColumn(now));
     SUPERPOSE_RETURN_IF_ERROR(update.Run());
     return names;
   });

@@ -16,7 +16,8 @@ class SqliteJobStore final : public JobStore {
   // `database` must outlive this.
   explicit SqliteJobStore(Database* database) : database_(database) {}
 
-  absl::StatusOr<v1::Job> Submit(const v1::Job& job, absl::Time now) override;
+  absl::StatusOr<v1::Job> Submit(const v1::Job& job, const v1::Job& as_sent, absl::Time now) override;
+  absl::StatusOr<std::optional<v1::Job>> FindSubmitted(const v1::Job& as_sent) override;
   absl::StatusOr<v1::Job> Get(const std::string& name) override;
   absl::StatusOr<JobPage> List(const JobFilter& filter, int64_t page_size, const std::string& page_token) override;
   absl::StatusOr<std::vector<ActiveJob>> Active() override;
@@ -25,6 +26,7 @@ class SqliteJobStore final : public JobStore {
   absl::StatusOr<std::optional<JobClaim>> Claim(const std::string& name, const std::string& worker, absl::Time now,
                                                 absl::Duration lease) override;
   absl::StatusOr<v1::Job> Heartbeat(const JobClaim& claim, absl::Time now, absl::Duration lease) override;
+  absl::Status NoteCheckpoint(const JobClaim& claim) override;
   absl::StatusOr<v1::Job> Finish(const JobClaim& claim, const JobOutcome& outcome, absl::Time now) override;
   absl::StatusOr<v1::Job> GiveBack(const JobClaim& claim, absl::Time now) override;
   absl::StatusOr<std::vector<std::string>> Recover(absl::Time now, bool all) override;

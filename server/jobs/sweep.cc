@@ -13,14 +13,20 @@
 #include "server/jobs/folder.h"
 #include "server/jobs/statement.h"
 #include "server/jobs/storage_error.h"
+#include "superpose/v1/job.pb.h"
 
 namespace superpose {
 namespace {
 
 namespace fs = std::filesystem;
 
-// Tables, and the folders where each keeps one folder a row.
-constexpr const char* kRooms[] = {"jobs", "midcoders"};
+// Tables, where in the data folder each keeps one folder a row, and the rows that need theirs.
+struct Room {
+  const char* name;
+  const char* condition;
+};
+constexpr Room kRooms[] = {{"jobs", "state IN (1, 2, 4)"}, {"midcoders", "TRUE"}, {"snapshots", "TRUE"}};
+static_assert(v1::JOB_STATE_QUEUED == 1 && v1::JOB_STATE_RUNNING == 2 && v1::JOB_STATE_FAILED == 4);
 
 absl::StatusOr<std::vector<fs::path>> EntriesOf(const std::string& folder) {
   std::vector<fs::path> entries;
@@ -45,9 +51,9 @@ absl::Status RemoveTemporaryFiles(const std::string& folder) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::set<std::string>> NamesIn(Database* database, const std::string& table) {
+absl::StatusOr<std::set<std::string>> NamesIn(Database* database, const Room& room) {
   return database->Transact([&](sqlite3* connection) -> absl::StatusOr<std::set<std::string>> {
-    Statement select(connection, absl::StrCat("SELECT name FROM ", table));
+    Statement select(connection, absl::StrCat("SELECT name FROM ", room.name, " WHERE ", room.condition));
     std::set<std::string> names;
     while (true) {
       SUPERPOSE_ASSIGN_OR_RETURN(const bool more, select.Step());
@@ -69,25 +75,26 @@ absl::StatusOr<bool> WasUsed(Database* database) {
 absl::Status CheckDatabaseIsTheirs(const DataFolder& folder, Database* database) {
   SUPERPOSE_ASSIGN_OR_RETURN(const bool used, WasUsed(database));
   if (used) return absl::OkStatus();
-  for (const char* room : kRooms) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<fs::path> entries, EntriesOf(folder.FolderOf(room)));
+  for (const Room& room : kRooms) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<fs::path> entries, EntriesOf(folder.FolderOf(room.name)));
     const auto found = std::find_if(entries.begin(), entries.end(), IsFolder);
     if (found == entries.end()) continue;
     return FailedPrecondition(reason::kFileNotFound, "the database that belongs to ", found->string(),
                               " is missing: ", folder.database_path(),
-                              " is a new one. Put it back, or move the folders in ", folder.FolderOf(room), " away");
+                              " is a new one. Put it back, or move the folders in ", folder.FolderOf(room.name),
+                              " away");
   }
   return absl::OkStatus();
 }
 
-// `room` is "jobs" or "midcoders".
-absl::Status SweepRoom(const DataFolder& folder, Database* database, const std::string& room) {
+absl::Status SweepRoom(const DataFolder& folder, Database* database, const Room& room) {
   SUPERPOSE_ASSIGN_OR_RETURN(const std::set<std::string> names, NamesIn(database, room));
-  SUPERPOSE_RETURN_IF_ERROR(RemoveTemporaryFiles(folder.FolderOf(room)));
-  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<fs::path> entries, EntriesOf(folder.FolderOf(room)));
+  const std::string path = folder.FolderOf(room.name);
+  SUPERPOSE_RETURN_IF_ERROR(RemoveTemporaryFiles(path));
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<fs::path> entries, EntriesOf(path));
   for (const fs::path& entry : entries) {
     if (!IsFolder(entry)) continue;
-    const bool named = names.contains(absl::StrCat(room, "/", entry.filename().string()));
+    const bool named = names.contains(absl::StrCat(room.name, "/", entry.filename().string()));
     SUPERPOSE_RETURN_IF_ERROR(named ? RemoveTemporaryFiles(entry.string()) : RemoveAll(entry.string()));
   }
   return absl::OkStatus();
@@ -98,7 +105,7 @@ absl::Status SweepRoom(const DataFolder& folder, Database* database, const std::
 absl::Status Sweep(const DataFolder& folder, Database* database) {
   SUPERPOSE_RETURN_IF_ERROR(CheckDatabaseIsTheirs(folder, database));
   SUPERPOSE_RETURN_IF_ERROR(RemoveTemporaryFiles(folder.path()));
-  for (const char* room : kRooms) SUPERPOSE_RETURN_IF_ERROR(SweepRoom(folder, database, room));
+  for (const Room& room : kRooms) SUPERPOSE_RETURN_IF_ERROR(SweepRoom(folder, database, room));
   return absl::OkStatus();
 }
 

@@ -17,19 +17,21 @@
 namespace superpose {
 namespace {
 
-absl::StatusOr<TrainerInputs> InputsOf(const v1::MidcoderTrainingSpec& spec, const ModelRegistry& registry) {
+absl::StatusOr<TrainerInputs> InputsOf(const TrainingHandles& handles, const v1::MidcoderTrainingSpec& spec) {
   TrainerInputs inputs;
-  for (const std::string& name : spec.transcoders()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, registry.ModelOf(name));
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder, registry.FindTranscoder(name));
-    inputs.model = model->model;
-    inputs.transcoders.push_back(transcoder->transcoder);
-  }
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, registry.FindCorpus(spec.corpus()));
-  SUPERPOSE_ASSIGN_OR_RETURN(
-      inputs.sequences, SequencesFor(registry, spec.corpus(), spec.context_length(), v1::CORPUS_SPLIT_UNSPECIFIED));
-  inputs.corpus_hash = absl::StrCat(corpus->corpus->content_hash(), " ", inputs.sequences->count());
+  inputs.model = handles.model->model;
+  for (const TranscoderHandle& transcoder : handles.transcoders) inputs.transcoders.push_back(transcoder->transcoder);
+  SUPERPOSE_ASSIGN_OR_RETURN(inputs.sequences, SequencesFor(*handles.corpus, spec));
+  inputs.corpus_hash = absl::StrCat(handles.corpus->corpus->content_hash(), " ", inputs.sequences->count());
   return inputs;
+}
+
+// Whether the checkpoint's content is to blame, so that an older one may do. A disk or a memory that fails for a while
+// says nothing about it.
+bool IsDamage(const absl::Status& status) {
+  const std::string why = ReasonOf(status);
+  return why == reason::kFileCorrupt || why == reason::kTensorMissing || why == reason::kTensorShapeMismatch ||
+         why == reason::kTensorNotFinite;
 }
 
 std::map<std::string, double> LossesOf(const StepLoss& loss) {
@@ -42,18 +44,19 @@ std::map<std::string, double> LossesOf(const StepLoss& loss) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<JobWork>> TrainingWork::Create(const v1::Job& job, const JobParts& parts) {
-  SUPERPOSE_ASSIGN_OR_RETURN(TrainerInputs inputs, InputsOf(job.train_midcoder(), *parts.registry));
-  SUPERPOSE_ASSIGN_OR_RETURN(TrainerConfig config, TrainerConfigFor(*parts.registry, job.train_midcoder()));
-  return std::unique_ptr<JobWork>(new TrainingWork(job, parts, std::move(inputs), std::move(config)));
+  SUPERPOSE_ASSIGN_OR_RETURN(TrainingHandles handles, FindTrainingHandles(*parts.registry, job.train_midcoder()));
+  SUPERPOSE_ASSIGN_OR_RETURN(TrainerInputs inputs, InputsOf(handles, job.train_midcoder()));
+  return std::unique_ptr<JobWork>(new TrainingWork(job, parts, std::move(handles), std::move(inputs)));
 }
 
-TrainingWork::TrainingWork(const v1::Job& job, const JobParts& parts, TrainerInputs inputs, TrainerConfig config)
+TrainingWork::TrainingWork(const v1::Job& job, const JobParts& parts, TrainingHandles handles, TrainerInputs inputs)
     : job_(job),
       parts_(parts),
       checkpoints_(parts.folder->FolderOf(job.name())),
       history_(parts.folder->FolderOf(job.name()) + "/history.bin"),
+      handles_(std::move(handles)),
       inputs_(std::move(inputs)),
-      config_(std::move(config)) {}
+      config_(TrainerConfigFor(handles_, job.train_midcoder())) {}
 
 absl::StatusOr<bool> TrainingWork::RunSlice(const Budget& budget) {
   if (trainer_ == nullptr) {
@@ -73,24 +76,26 @@ absl::StatusOr<bool> TrainingWork::RunSlice(const Budget& budget) {
 absl::Status TrainingWork::StartTrainer() {
   SUPERPOSE_ASSIGN_OR_RETURN(trainer_, MidcoderTrainer::Create(inputs_, config_));
   start_ = parts_.clock->Now();
-  for (const std::string& path : checkpoints_.NewestFirst()) {
-    absl::Status resumed = ResumeFrom(path);
-    if (resumed.ok()) return absl::OkStatus();
-    if (ReasonOf(resumed) == reason::kInputChanged) return resumed;
-    Log(LogLevel::kWarning, "checkpoint passed over", {{"path", path}, {"error", std::string(resumed.message())}});
-    // It may have been restored in part.
-    SUPERPOSE_ASSIGN_OR_RETURN(trainer_, MidcoderTrainer::Create(inputs_, config_));
-  }
-  return history_.TruncateAfter(0);
+  SUPERPOSE_RETURN_IF_ERROR(Restore());
+  flushed_step_ = first_step_ = trainer_->step();
+  SUPERPOSE_RETURN_IF_ERROR(history_.TruncateAfter(flushed_step_));
+  if (first_step_ > 0) Log(LogLevel::kInfo, "job resumed", {{"job", job_.name()}, {"step", absl::StrCat(first_step_)}});
+  return absl::OkStatus();
 }
 
-absl::Status TrainingWork::ResumeFrom(const std::string& path) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
-  SUPERPOSE_RETURN_IF_ERROR(trainer_->Restore(file.tensors(), file.metadata()));
-  SUPERPOSE_RETURN_IF_ERROR(history_.TruncateAfter(trainer_->step()));
-  flushed_step_ = first_step_ = trainer_->step();
-  Log(LogLevel::kInfo, "job resumed", {{"job", job_.name()}, {"step", absl::StrCat(first_step_)}});
+absl::Status TrainingWork::Restore() {
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<std::string> paths, checkpoints_.NewestFirst());
+  for (const std::string& path : paths) {
+    const absl::Status restored = RestoreFrom(path);
+    if (!IsDamage(restored)) return restored;
+    Log(LogLevel::kWarning, "checkpoint passed over", {{"path", path}, {"error", std::string(restored.message())}});
+  }
   return absl::OkStatus();
+}
+
+absl::Status TrainingWork::RestoreFrom(const std::string& path) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
+  return trainer_->Restore(file.tensors(), file.metadata());
 }
 
 WorkReport TrainingWork::Report() const {
@@ -100,60 +105,72 @@ WorkReport TrainingWork::Report() const {
   if (trainer_ == nullptr) return report;
   report.progress.set_done(trainer_->step());
   for (const StepLoss& loss : newest_losses_) {
-    const std::string prefix = newest_losses_.size() > 1 ? absl::StrCat("layer", loss.layer, ".") : "";
+    const std::string prefix = PrefixOf(loss);
     for (const auto& [name, value] : LossesOf(loss)) report.metrics[prefix + name] = value;
-    report.metrics["lr"] = loss.lr;
+    report.metrics[config_.sweep.empty() ? "lr" : prefix + "lr"] = loss.lr;
   }
   const double seconds = absl::ToDoubleSeconds(parts_.clock->Now() - start_);
   const int64_t steps = trainer_->step() - first_step_;
   if (steps > 0 && seconds > 0) {
-    const int64_t tokens = steps * trainer_->tokens_seen() / trainer_->step();
-    report.metrics["tokens_per_second"] = static_cast<double>(tokens) / seconds;
+    const int64_t tokens_a_step = trainer_->tokens_seen() / trainer_->step();
+    report.metrics["tokens_per_second"] = static_cast<double>(steps * tokens_a_step) / seconds;
   }
   return report;
+}
+
+// Tells the midcoders of one job apart: "layer8.variant2.", or less where there is only one layer or no sweep.
+std::string TrainingWork::PrefixOf(const StepLoss& loss) const {
+  const std::string layer = config_.layers.size() > 1 ? absl::StrCat("layer", loss.layer, ".") : "";
+  return config_.sweep.empty() ? layer : absl::StrCat(layer, "variant", loss.variant, ".");
 }
 
 absl::Status TrainingWork::FlushHistory() {
   const std::vector<StepLoss> losses = trainer_->HistorySince(flushed_step_);
   if (losses.empty()) return absl::OkStatus();
   SUPERPOSE_RETURN_IF_ERROR(MakeFolder(parts_.folder->FolderOf(job_.name())));
+  // What an append that failed may have left.
+  SUPERPOSE_RETURN_IF_ERROR(history_.TruncateAfter(flushed_step_));
   SUPERPOSE_RETURN_IF_ERROR(history_.Append(losses));
   flushed_step_ = trainer_->step();
+  trainer_->ForgetHistoryUpTo(flushed_step_);
   return absl::OkStatus();
 }
 
-absl::Status TrainingWork::WriteCheckpoint() {
-  if (trainer_->step() == first_step_) return absl::OkStatus();
+absl::StatusOr<bool> TrainingWork::WriteCheckpoint(const KeepWriting& keep_writing) {
+  if (trainer_->step() == first_step_) return false;
+  SUPERPOSE_RETURN_IF_ERROR(trainer_->CheckFinite());
   SUPERPOSE_RETURN_IF_ERROR(FlushHistory());
-  return checkpoints_.Write(trainer_->step(), trainer_->CheckpointTensors(), trainer_->CheckpointMetadata());
+  SUPERPOSE_RETURN_IF_ERROR(checkpoints_.Write(trainer_->step(), trainer_->CheckpointTensors(),
+                                               trainer_->CheckpointMetadata(), keep_writing));
+  return true;
 }
 
-absl::StatusOr<v1::Job> TrainingWork::Finish() {
+absl::StatusOr<v1::Job> TrainingWork::Finish(const KeepWriting& keep_writing) {
   SUPERPOSE_RETURN_IF_ERROR(FlushHistory());
   SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<StepLoss> history,
-                             history_.Read(0, config_.steps * static_cast<int64_t>(config_.layers.size())));
+                             history_.Read(0, config_.steps * trainer_->midcoders()));
   v1::Job result;
-  for (int64_t index = 0; index < static_cast<int64_t>(config_.layers.size()); ++index) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const v1::Midcoder midcoder, StoreMidcoder(index, history));
+  for (int64_t index = 0; index < trainer_->midcoders(); ++index) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const v1::Midcoder midcoder, StoreMidcoder(index, history, keep_writing));
     result.mutable_trained_midcoders()->add_midcoders(midcoder.name());
   }
   return result;
 }
 
-absl::StatusOr<v1::Midcoder> TrainingWork::StoreMidcoder(int64_t index, const std::vector<StepLoss>& history) {
-  const std::string& transcoder_name = spec().transcoders(static_cast<int>(index));
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, parts_.registry->ModelOf(transcoder_name));
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder, parts_.registry->FindTranscoder(transcoder_name));
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, parts_.registry->FindCorpus(spec().corpus()));
-  const int64_t layer = config_.layers[index];
+absl::StatusOr<v1::Midcoder> TrainingWork::StoreMidcoder(int64_t index, const std::vector<StepLoss>& history,
+                                                         const KeepWriting& keep_writing) {
+  const int64_t layer_index = index / trainer_->variants(), variant = index % trainer_->variants();
+  const int64_t layer = config_.layers[layer_index];
   std::vector<StepLoss> losses;
   std::copy_if(history.begin(), history.end(), std::back_inserter(losses),
-               [&](const StepLoss& loss) { return loss.layer == layer; });
+               [&](const StepLoss& loss) { return loss.layer == layer && loss.variant == variant; });
 
   v1::Midcoder midcoder;
-  *midcoder.mutable_provenance() = DescribeProvenance(*model, *transcoder, corpus);
+  *midcoder.mutable_provenance() =
+      DescribeProvenance(*handles_.model, *handles_.transcoders[layer_index], handles_.corpus.get());
   midcoder.set_layer(static_cast<int32_t>(layer));
-  *midcoder.mutable_spec() = spec();
+  *midcoder.mutable_spec() = SpecOfVariant(spec(), VariantsOf(config_)[variant]);
+  midcoder.set_job_result(static_cast<int32_t>(index));
   midcoder.set_steps(trainer_->step());
   midcoder.set_tokens(trainer_->tokens_seen());
   midcoder.set_job(job_.name());
@@ -166,7 +183,7 @@ absl::StatusOr<v1::Midcoder> TrainingWork::StoreMidcoder(int64_t index, const st
     for (auto& [name, tensor] : tensors) tensor = tensor.cpu();
     return absl::OkStatus();
   }));
-  return parts_.midcoders->Add(std::move(midcoder), tensors, losses, parts_.clock->Now());
+  return parts_.midcoders->Add(std::move(midcoder), tensors, losses, parts_.clock->Now(), keep_writing);
 }
 
 }  // namespace superpose

@@ -18,6 +18,8 @@ namespace superpose {
 v1::Transcoder DescribeTranscoder(const LoadedTranscoder& transcoder);
 v1::Model DescribeModel(const LoadedModel& model);
 v1::Corpus DescribeCorpus(const LoadedCorpus& corpus);
+// Of a result that no transcoder and no corpus took part in.
+v1::Provenance DescribeProvenance(const LoadedModel& model);
 // `corpus` may be null.
 v1::Provenance DescribeProvenance(const LoadedModel& model, const LoadedTranscoder& transcoder,
                                   const LoadedCorpus* corpus);

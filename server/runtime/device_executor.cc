@@ -107,11 +107,12 @@ std::optional<FairRotation::Turn> DeviceExecutor::TakeTurn() {
 }
 
 void DeviceExecutor::Serve(const DeviceRequest& request) const {
-  if (request.is_cancelled != nullptr && request.is_cancelled()) {
-    request.run(absl::CancelledError("the caller cancelled the request before it was run"));
-  } else if (clock_->Now() >= request.deadline) {
+  // First the deadline: gRPC cancels a call whose deadline has passed.
+  if (clock_->Now() >= request.deadline) {
     request.run(Error(absl::StatusCode::kDeadlineExceeded, reason::kDeadlinePassed,
                       "the deadline passed while the request waited for the device"));
+  } else if (request.is_cancelled != nullptr && request.is_cancelled()) {
+    request.run(absl::CancelledError("the caller cancelled the request before it was run"));
   } else {
     request.run(absl::OkStatus());
   }

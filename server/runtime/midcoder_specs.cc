@@ -1,7 +1,6 @@
 #include "server/runtime/midcoder_specs.h"
 
 #include <algorithm>
-#include <set>
 
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
@@ -31,6 +30,7 @@ v1::CorpusSplit TrainingSplit(const Corpus& corpus) {
 constexpr int64_t kMostSteps = 1'000'000'000;
 constexpr int64_t kMostTokens = 1'000'000'000'000'000;
 constexpr int64_t kMostSequences = 65536;
+constexpr int64_t kMostVariants = 256;
 
 absl::Status CheckCount(absl::string_view field, int64_t value, int64_t most) {
   if (value >= 1 && value <= most) return absl::OkStatus();
@@ -67,6 +67,38 @@ absl::Status CheckCounts(const v1::MidcoderTrainingSpec& spec) {
   return CheckCount("steps", StepsOf(spec), kMostSteps);
 }
 
+// Values of one setting to try: those of the grid, or the spec's own.
+template <typename Values, typename Value>
+std::vector<Value> ValuesOf(const Values& grid, Value own) {
+  return grid.empty() ? std::vector<Value>{own} : std::vector<Value>(grid.begin(), grid.end());
+}
+
+absl::Status CheckGrid(const v1::MidcoderGrid& grid) {
+  int64_t variants = 1;
+  for (const int size : {grid.lr_size(), grid.weight_decay_size(), grid.mse_out_param_size(), grid.seed_size()}) {
+    variants = std::min(variants * std::max(1, size), kMostVariants + 1);
+  }
+  if (variants <= kMostVariants) return absl::OkStatus();
+  return InvalidArgument(reason::kConfigInvalid, "grid has more than ", kMostVariants,
+                         " combinations: split it into several jobs");
+}
+
+// Every combination of the grid, its last setting turning fastest; empty without a grid.
+std::vector<TrainerVariant> SweepOf(const v1::MidcoderTrainingSpec& spec) {
+  std::vector<TrainerVariant> sweep;
+  if (!spec.has_grid()) return sweep;
+  for (const double lr : ValuesOf(spec.grid().lr(), spec.lr())) {
+    for (const double weight_decay : ValuesOf(spec.grid().weight_decay(), spec.weight_decay())) {
+      for (const double mse_out_param : ValuesOf(spec.grid().mse_out_param(), spec.mse_out_param())) {
+        for (const uint64_t seed : ValuesOf(spec.grid().seed(), uint64_t{spec.seed()})) {
+          sweep.push_back({.lr = lr, .weight_decay = weight_decay, .mse_out_param = mse_out_param, .seed = seed});
+        }
+      }
+    }
+  }
+  return sweep;
+}
+
 // The context length to use when the caller left it out.
 int64_t StandardContextLength(const LoadedModel& model, const Corpus& corpus) {
   if (corpus.is_array()) return corpus.row_length();
@@ -80,49 +112,22 @@ absl::Status CheckContextLength(const LoadedModel& model, int64_t context_length
                          context_length, ": it must be 2 .. ", longest, " for ", model.name);
 }
 
-absl::Status CheckCorpusOf(const LoadedModel& model, const LoadedCorpus& corpus) {
-  if (corpus.model == model.name) return absl::OkStatus();
-  return FailedPrecondition(reason::kConfigInvalid, corpus.name, " is tokenized for ", corpus.model, ", not for ",
-                            model.name);
-}
-
-// Full names in place of selectors; all of one model, none twice.
-absl::StatusOr<const LoadedModel*> ResolveTranscoders(const ModelRegistry& registry, v1::MidcoderTrainingSpec* spec) {
-  if (spec->transcoders().empty())
-    return InvalidArgument(reason::kEmptyInput, "transcoders is empty: name at least one");
-  const LoadedModel* model = nullptr;
-  std::set<std::string> names;
-  for (std::string& selector : *spec->mutable_transcoders()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* its_model, registry.ModelOf(selector));
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder, registry.FindTranscoder(selector));
-    if (model != nullptr && its_model != model) {
-      return InvalidArgument(reason::kConfigInvalid, "the transcoders of one job must be of one model, not of ",
-                             model->name, " and ", its_model->name);
-    }
-    if (!names.insert(transcoder->name).second)
-      return InvalidArgument(reason::kConfigInvalid, transcoder->name, " is named twice");
-    model = its_model;
-    selector = transcoder->name;
-  }
-  return model;
-}
-
 }  // namespace
 
 absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry& registry,
                                                              v1::MidcoderTrainingSpec spec) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, ResolveTranscoders(registry, &spec));
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, registry.FindCorpus(spec.corpus()));
-  SUPERPOSE_RETURN_IF_ERROR(CheckCorpusOf(*model, *corpus));
+  SUPERPOSE_ASSIGN_OR_RETURN(const TrainingHandles handles, FindTrainingHandles(registry, spec));
+  for (int i = 0; i < spec.transcoders_size(); ++i) spec.set_transcoders(i, handles.transcoders[i]->name);
   FillTrainingDefaults(&spec);
-  if (!spec.has_context_length()) spec.set_context_length(StandardContextLength(*model, *corpus->corpus));
+  if (!spec.has_context_length()) {
+    spec.set_context_length(StandardContextLength(*handles.model, *handles.corpus->corpus));
+  }
   SUPERPOSE_RETURN_IF_ERROR(CheckEnums(spec));
-  SUPERPOSE_RETURN_IF_ERROR(CheckContextLength(*model, spec.context_length()));
+  SUPERPOSE_RETURN_IF_ERROR(CheckContextLength(*handles.model, spec.context_length()));
   SUPERPOSE_RETURN_IF_ERROR(CheckCounts(spec));
-  SUPERPOSE_ASSIGN_OR_RETURN(const TrainerConfig config, TrainerConfigFor(registry, spec));
-  SUPERPOSE_RETURN_IF_ERROR(ValidateTrainerConfig(config));
-  SUPERPOSE_RETURN_IF_ERROR(
-      SequencesFor(registry, spec.corpus(), spec.context_length(), TrainingSplit(*corpus->corpus)).status());
+  SUPERPOSE_RETURN_IF_ERROR(CheckGrid(spec.grid()));
+  SUPERPOSE_RETURN_IF_ERROR(ValidateTrainerConfig(TrainerConfigFor(handles, spec)));
+  SUPERPOSE_RETURN_IF_ERROR(SequencesFor(*handles.corpus, spec).status());
   return spec;
 }
 
@@ -130,37 +135,42 @@ absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegi
                                                                  const v1::Midcoder& midcoder,
                                                                  v1::MidcoderEvaluationSpec spec) {
   if (spec.corpus().empty()) spec.set_corpus(midcoder.spec().corpus());
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, registry.FindModel(midcoder.provenance().model()));
-  SUPERPOSE_RETURN_IF_ERROR(registry.FindTranscoder(midcoder.provenance().transcoder()).status());
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, registry.FindCorpus(spec.corpus()));
-  SUPERPOSE_RETURN_IF_ERROR(CheckCorpusOf(*model, *corpus));
+  SUPERPOSE_ASSIGN_OR_RETURN(const EvaluationHandles handles, FindEvaluationHandles(registry, midcoder, spec));
+  const Corpus& corpus = *handles.corpus->corpus;
   if (!spec.has_tokens()) spec.set_tokens(20000);
   if (!spec.has_batch_size()) spec.set_batch_size(16);
   if (!spec.has_keep_bos()) spec.set_keep_bos(false);
   if (!spec.has_context_length()) {
-    spec.set_context_length(corpus->corpus->is_array() ? corpus->corpus->row_length()
-                                                       : midcoder.spec().context_length());
+    spec.set_context_length(corpus.is_array() ? corpus.row_length() : midcoder.spec().context_length());
   }
   if (spec.split() == v1::CORPUS_SPLIT_UNSPECIFIED) {
-    spec.set_split(corpus->corpus->documents() > 0 ? v1::CORPUS_SPLIT_HELDOUT : v1::CORPUS_SPLIT_ALL);
+    spec.set_split(corpus.documents() > 0 ? v1::CORPUS_SPLIT_HELDOUT : v1::CORPUS_SPLIT_ALL);
   }
   if (!v1::CorpusSplit_IsValid(spec.split()))
     return InvalidArgument(reason::kConfigInvalid, "split has a value that this server does not know");
   SUPERPOSE_RETURN_IF_ERROR(CheckCount("tokens", spec.tokens(), kMostTokens));
   SUPERPOSE_RETURN_IF_ERROR(CheckCount("batch_size", spec.batch_size(), kMostSequences));
-  SUPERPOSE_RETURN_IF_ERROR(CheckContextLength(*model, spec.context_length()));
-  SUPERPOSE_RETURN_IF_ERROR(SequencesFor(registry, spec.corpus(), spec.context_length(), spec.split()).status());
+  SUPERPOSE_RETURN_IF_ERROR(CheckContextLength(*handles.model, spec.context_length()));
+  SUPERPOSE_RETURN_IF_ERROR(SequencesFor(*handles.corpus, spec).status());
   return spec;
 }
 
 int64_t StepsOf(const v1::MidcoderTrainingSpec& spec) {
   if (spec.has_steps()) return spec.steps();
-  if (spec.has_epochs()) return spec.epochs() * spec.steps_per_epoch();
-  int64_t epoch_tokens = spec.context_length() * spec.batch_size() * spec.steps_per_epoch();
-  return (spec.train_tokens() / epoch_tokens + 1) * spec.steps_per_epoch();
+  if (spec.has_epochs()) return StepsForEpochs(spec.epochs(), spec.steps_per_epoch());
+  return StepsForTrainTokens(spec.train_tokens(), spec.context_length(), spec.batch_size(), spec.steps_per_epoch());
 }
 
-absl::StatusOr<TrainerConfig> TrainerConfigFor(const ModelRegistry& registry, const v1::MidcoderTrainingSpec& spec) {
+v1::MidcoderTrainingSpec SpecOfVariant(v1::MidcoderTrainingSpec spec, const TrainerVariant& variant) {
+  spec.clear_grid();
+  spec.set_lr(variant.lr);
+  spec.set_weight_decay(variant.weight_decay);
+  spec.set_mse_out_param(variant.mse_out_param);
+  spec.set_seed(variant.seed);
+  return spec;
+}
+
+TrainerConfig TrainerConfigFor(const TrainingHandles& handles, const v1::MidcoderTrainingSpec& spec) {
   TrainerConfig config{
       .form = spec.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp,
       .gate = spec.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu,
@@ -173,20 +183,20 @@ absl::StatusOr<TrainerConfig> TrainerConfigFor(const ModelRegistry& registry, co
       .adam_eps = spec.adam_eps(),
       .mse_out_param = spec.mse_out_param(),
       .order = spec.order() == v1::SEQUENCE_ORDER_SEQUENTIAL ? SequenceOrder::kSequential : SequenceOrder::kShuffled,
-      .seed = spec.seed()};
-  for (const std::string& name : spec.transcoders()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder, registry.FindTranscoder(name));
-    config.layers.push_back(transcoder->layer);
-  }
+      .seed = spec.seed(),
+      .sweep = SweepOf(spec)};
+  for (const TranscoderHandle& transcoder : handles.transcoders) config.layers.push_back(transcoder->layer);
   return config;
 }
 
-absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const ModelRegistry& registry,
-                                                                   const std::string& corpus_name,
-                                                                   int64_t context_length, v1::CorpusSplit split) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, registry.FindCorpus(corpus_name));
-  if (split == v1::CORPUS_SPLIT_UNSPECIFIED) split = TrainingSplit(*corpus->corpus);
-  return corpus->corpus->Sequences(context_length, SplitOf(split));
+absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const LoadedCorpus& corpus,
+                                                                   const v1::MidcoderTrainingSpec& spec) {
+  return corpus.corpus->Sequences(spec.context_length(), SplitOf(TrainingSplit(*corpus.corpus)));
+}
+
+absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const LoadedCorpus& corpus,
+                                                                   const v1::MidcoderEvaluationSpec& spec) {
+  return corpus.corpus->Sequences(spec.context_length(), SplitOf(spec.split()));
 }
 
 }  // namespace superpose

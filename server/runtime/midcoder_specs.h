@@ -2,9 +2,12 @@
 // queued says all.
 #pragma once
 
+#include <memory>
+
 #include "absl/status/statusor.h"
 #include "lib/corpus/corpus.h"
 #include "lib/midcoder/trainer_config.h"
+#include "server/runtime/job_handles.h"
 #include "server/runtime/model_registry.h"
 #include "superpose/v1/midcoder.pb.h"
 
@@ -15,7 +18,8 @@ namespace superpose {
 absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry& registry,
                                                              v1::MidcoderTrainingSpec spec);
 
-// `midcoder` is the one that spec.midcoder names.
+// `midcoder` is the one that spec.midcoder names. Errors: those of FindEvaluationHandles, CONFIG_INVALID,
+// CONTEXT_EXCEEDED, CORPUS_TOO_SMALL.
 absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegistry& registry,
                                                                  const v1::Midcoder& midcoder,
                                                                  v1::MidcoderEvaluationSpec spec);
@@ -23,12 +27,16 @@ absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegi
 // Optimizer steps of a resolved spec, whichever way its length is given.
 int64_t StepsOf(const v1::MidcoderTrainingSpec& spec);
 
+// What a midcoder of a sweep was trained with: the spec without its grid.
+v1::MidcoderTrainingSpec SpecOfVariant(v1::MidcoderTrainingSpec spec, const TrainerVariant& variant);
+
 // What a resolved spec tells the trainer.
-absl::StatusOr<TrainerConfig> TrainerConfigFor(const ModelRegistry& registry, const v1::MidcoderTrainingSpec& spec);
+TrainerConfig TrainerConfigFor(const TrainingHandles& handles, const v1::MidcoderTrainingSpec& spec);
 
 // The sequences that a resolved spec reads.
-absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const ModelRegistry& registry,
-                                                                   const std::string& corpus, int64_t context_length,
-                                                                   v1::CorpusSplit split);
+absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const LoadedCorpus& corpus,
+                                                                   const v1::MidcoderTrainingSpec& spec);
+absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const LoadedCorpus& corpus,
+                                                                   const v1::MidcoderEvaluationSpec& spec);
 
 }  // namespace superpose

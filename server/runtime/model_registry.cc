@@ -1,8 +1,8 @@
 #include "server/runtime/model_registry.h"
 
-#include <ATen/Context.h>
-
 #include <algorithm>
+#include <tuple>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -10,22 +10,11 @@
 #include "absl/strings/str_split.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
-#include "lib/base/torch_guard.h"
+#include "server/runtime/load_model.h"
 #include "server/runtime/reasons.h"
 
 namespace superpose {
 namespace {
-
-absl::StatusOr<at::Device> DeviceOf(const std::string& name) {
-  return CatchTorch([&]() -> absl::StatusOr<at::Device> {
-    at::Device device(name);
-    if (device.is_cuda() && !at::hasCUDA()) {
-      return FailedPrecondition(reason::kDeviceUnavailable, "device \"", name,
-                                "\": no CUDA device on this machine; use \"cpu\"");
-    }
-    return device;
-  });
-}
 
 template <typename Map>
 std::string NamesOf(const Map& map) {
@@ -49,133 +38,207 @@ absl::StatusOr<TranscoderSelector> ParseSelector(const std::string& selector) {
   return TranscoderSelector{absl::StrCat("models/", parts[1]), parts[2], parts[3]};
 }
 
-absl::StatusOr<const LoadedTranscoder*> FindByLayer(const LoadedModel& model, const std::string& layer_text) {
+absl::StatusOr<TranscoderHandle> FindByLayer(const LoadedModel& model, const std::string& layer_text) {
   int64_t layer = -1;
   if (!absl::SimpleAtoi(layer_text, &layer)) {
     return InvalidArgument(reason::kNameInvalid, "layer \"", layer_text, "\" must be a number");
   }
   SUPERPOSE_RETURN_IF_ERROR(model.model->CheckLayer(layer));
-  std::vector<const LoadedTranscoder*> found;
-  for (const LoadedTranscoder& candidate : model.transcoders) {
-    if (candidate.layer == layer) found.push_back(&candidate);
+  std::vector<TranscoderHandle> found;
+  for (const TranscoderHandle& candidate : model.transcoders) {
+    if (candidate->layer == layer) found.push_back(candidate);
   }
   if (found.empty()) {
     return NotFound(reason::kTranscoderNotFound, model.name, " has no transcoder for layer ", layer);
   }
   if (found.size() > 1) {
-    auto name = [](std::string* out, const LoadedTranscoder* candidate) { out->append(candidate->name); };
+    auto name = [](std::string* out, const TranscoderHandle& candidate) { out->append(candidate->name); };
     return FailedPrecondition(reason::kSelectorAmbiguous, "layer ", layer, " has several transcoders; name one of ",
                               absl::StrJoin(found, ", ", name));
   }
   return found.front();
 }
 
-absl::Status CheckFits(const Transcoder& transcoder, const Model& model, int64_t layer) {
-  if (transcoder.d_model() != model.config().d_model) {
-    return FailedPrecondition(reason::kTranscoderMismatch, "it reads d_model ", transcoder.d_model(),
-                              " but the model has ", model.config().d_model);
+absl::StatusOr<TranscoderHandle> FindById(const LoadedModel& model, const std::string& id) {
+  const std::string name = absl::StrCat(model.name, "/transcoders/", id);
+  for (const TranscoderHandle& candidate : model.transcoders) {
+    if (candidate->name == name) return candidate;
   }
-  const int64_t declared = transcoder.declared_layer();
-  if (declared < 0 || declared == layer) return absl::OkStatus();
-  return FailedPrecondition(reason::kTranscoderMismatch, "its file says that it was trained on layer ", declared,
-                            ", but the config puts it on layer ", layer);
+  auto append = [](std::string* out, const TranscoderHandle& candidate) { out->append(candidate->name); };
+  return NotFound(reason::kTranscoderNotFound, "no transcoder \"", name,
+                  "\"; there are: ", absl::StrJoin(model.transcoders, ", ", append));
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<const ModelRegistry>> ModelRegistry::Load(const v1::ServerConfig& config) {
+bool ComesBefore(const TranscoderHandle& a, const TranscoderHandle& b) {
+  return std::tie(a->layer, a->name) < std::tie(b->layer, b->name);
+}
+
+absl::StatusOr<std::unique_ptr<ModelRegistry>> ModelRegistry::Load(const v1::ServerConfig& config,
+                                                                   MemoryBudget* budget) {
   std::unique_ptr<ModelRegistry> registry(new ModelRegistry());
-  for (const v1::ModelEntry& entry : config.model()) {
-    absl::Status loaded = registry->LoadModel(entry, config.device());
-    if (!loaded.ok()) return WithContext(loaded, absl::StrCat("model \"", entry.name(), "\""));
+  LoadContext context{.device = c10::Device(c10::kCPU), .budget = budget};
+  SUPERPOSE_ASSIGN_OR_RETURN(context.device, FindDevice(config.device()));
+  context.registry = registry.get();
+  if (config.self_test() != v1::SELF_TEST_POLICY_UNSPECIFIED) context.self_test = config.self_test();
+  for (v1::ModelEntry entry : config.model()) {
+    // Its transcoders come after the corpora, which their self-test may need.
+    entry.clear_transcoder();
+    auto model = LoadModelFiles(entry, context);
+    if (!model.ok()) return WithContext(model.status(), absl::StrCat("model \"", entry.name(), "\""));
+    SUPERPOSE_RETURN_IF_ERROR(registry->AddModel(*std::move(model)));
   }
   for (const v1::CorpusEntry& entry : config.corpus()) {
     absl::Status loaded = registry->LoadCorpus(entry);
     if (!loaded.ok()) return WithContext(loaded, absl::StrCat("corpus \"", entry.name(), "\""));
   }
-  return std::unique_ptr<const ModelRegistry>(std::move(registry));
+  for (const v1::ModelEntry& entry : config.model()) {
+    absl::Status loaded = registry->LoadTranscoders(entry, context);
+    if (!loaded.ok()) return WithContext(loaded, absl::StrCat("model \"", entry.name(), "\""));
+  }
+  return registry;
 }
 
-absl::Status ModelRegistry::LoadModel(const v1::ModelEntry& entry, const std::string& device_name) {
-  SUPERPOSE_ASSIGN_OR_RETURN(at::Device device, DeviceOf(device_name));
-  LoadedModel loaded;
-  loaded.name = absl::StrCat("models/", entry.name());
-  SUPERPOSE_ASSIGN_OR_RETURN(loaded.model, Model::Load(entry.path(), device));
-  auto tokenizer = Tokenizer::Load(entry.path());
-  if (tokenizer.ok()) {
-    loaded.tokenizer = *std::move(tokenizer);
-  } else if (ReasonOf(tokenizer.status()) != reason::kTokenizerMissing) {
-    return tokenizer.status();
+absl::Status ModelRegistry::LoadTranscoders(const v1::ModelEntry& model, const LoadContext& context) {
+  for (const v1::TranscoderEntry& entry : model.transcoder()) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle found, FindModel(absl::StrCat("models/", model.name())));
+    SUPERPOSE_ASSIGN_OR_RETURN(TranscoderHandle transcoder, LoadTranscoderFiles(*found, entry, context));
+    SUPERPOSE_RETURN_IF_ERROR(AddTranscoder(*found, std::move(transcoder), /*replace=*/false));
   }
-  for (const v1::TranscoderEntry& file : entry.transcoder()) {
-    std::string name = absl::StrCat(loaded.name, "/transcoders/", file.id());
-    SUPERPOSE_RETURN_IF_ERROR(loaded.model->CheckLayer(file.layer()));
-    auto transcoder = Transcoder::Load({file.path(), file.log_sparsity_path()}, device);
-    absl::Status status = transcoder.ok() ? CheckFits(**transcoder, *loaded.model, file.layer()) : transcoder.status();
-    if (!status.ok()) return WithContext(status, name);
-    std::optional<int64_t> live_features;
-    if ((*transcoder)->has_log_sparsity()) {
-      SUPERPOSE_ASSIGN_OR_RETURN(at::Tensor live, (*transcoder)->LiveFeatures());
-      live_features = live.numel();
-    }
-    loaded.transcoders.push_back({name, file.layer(), *std::move(transcoder), live_features});
-  }
-  std::sort(loaded.transcoders.begin(), loaded.transcoders.end(),
-            [](const LoadedTranscoder& a, const LoadedTranscoder& b) {
-              return std::tie(a.layer, a.name) < std::tie(b.layer, b.name);
-            });
-  models_[loaded.name] = std::move(loaded);
   return absl::OkStatus();
 }
 
 absl::Status ModelRegistry::LoadCorpus(const v1::CorpusEntry& entry) {
   std::string model_name = absl::StrCat("models/", entry.model());
-  const LoadedModel& model = models_.at(model_name);
-  const ModelConfig& config = model.model->config();
-  SUPERPOSE_ASSIGN_OR_RETURN(auto corpus, Corpus::Load({entry.path(), entry.token_dtype()}, model.tokenizer.get(),
-                                                       config.vocab_size, config.bos_token_id, config.eos_token_id));
-  std::string name = absl::StrCat("corpora/", entry.name());
-  corpora_[name] = {name, model_name, std::move(corpus)};
-  return absl::OkStatus();
+  SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, FindModel(model_name));
+  const ModelConfig& config = model->model->config();
+  CorpusFiles files;
+  files.paths.assign(entry.path().begin(), entry.path().end());
+  files.token_dtype = entry.token_dtype();
+  SUPERPOSE_ASSIGN_OR_RETURN(auto corpus, Corpus::Load(files, model->tokenizer.get(), config.vocab_size,
+                                                       config.bos_token_id, config.eos_token_id));
+  LoadedCorpus loaded;
+  loaded.name = absl::StrCat("corpora/", entry.name());
+  loaded.model = model_name;
+  loaded.corpus = std::move(corpus);
+  return AddCorpus(std::make_shared<LoadedCorpus>(std::move(loaded)));
 }
 
-absl::StatusOr<const LoadedModel*> ModelRegistry::FindModel(const std::string& name) const {
+ModelRegistry::Models ModelRegistry::models() const {
+  const MutexLock lock(&mutex_);
+  return models_;
+}
+
+ModelRegistry::Corpora ModelRegistry::corpora() const {
+  const MutexLock lock(&mutex_);
+  return corpora_;
+}
+
+absl::StatusOr<ModelHandle> ModelRegistry::FindModel(const std::string& name) const {
+  const MutexLock lock(&mutex_);
   if (name.empty() || name == "models/-") {
-    if (models_.size() == 1) return &models_.begin()->second;
+    if (models_.size() == 1) return models_.begin()->second;
+    if (models_.empty()) return NotFound(reason::kModelNotFound, "no model is loaded");
     return FailedPrecondition(reason::kSelectorAmbiguous, "there are several models; name one of ", NamesOf(models_));
   }
   if (!absl::StartsWith(name, "models/")) {
     return InvalidArgument(reason::kNameInvalid, "model \"", name, "\" must be models/{model}");
   }
   auto found = models_.find(name);
-  if (found != models_.end()) return &found->second;
+  if (found != models_.end()) return found->second;
   return NotFound(reason::kModelNotFound, "no model \"", name, "\"; there are: ", NamesOf(models_));
 }
 
-absl::StatusOr<const LoadedModel*> ModelRegistry::ModelOf(const std::string& transcoder_selector) const {
+absl::StatusOr<ModelHandle> ModelRegistry::ModelOf(const std::string& transcoder_selector) const {
   SUPERPOSE_ASSIGN_OR_RETURN(TranscoderSelector selector, ParseSelector(transcoder_selector));
   return FindModel(selector.model);
 }
 
-absl::StatusOr<const LoadedTranscoder*> ModelRegistry::FindTranscoder(const std::string& text) const {
-  SUPERPOSE_ASSIGN_OR_RETURN(TranscoderSelector selector, ParseSelector(text));
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, FindModel(selector.model));
-  if (selector.collection == "layers") return FindByLayer(*model, selector.id);
-  std::string name = absl::StrCat(model->name, "/transcoders/", selector.id);
-  for (const LoadedTranscoder& candidate : model->transcoders) {
-    if (candidate.name == name) return &candidate;
-  }
-  auto append = [](std::string* out, const LoadedTranscoder& candidate) { out->append(candidate.name); };
-  return NotFound(reason::kTranscoderNotFound, "no transcoder \"", text,
-                  "\"; there are: ", absl::StrJoin(model->transcoders, ", ", append));
+absl::StatusOr<TranscoderHandle> ModelRegistry::FindTranscoder(const std::string& selector) const {
+  SUPERPOSE_ASSIGN_OR_RETURN(ModelAndTranscoder found, FindTranscoderWithModel(selector));
+  return std::move(found.transcoder);
 }
 
-absl::StatusOr<const LoadedCorpus*> ModelRegistry::FindCorpus(const std::string& name) const {
+absl::StatusOr<ModelAndTranscoder> ModelRegistry::FindTranscoderWithModel(const std::string& text) const {
+  SUPERPOSE_ASSIGN_OR_RETURN(const TranscoderSelector selector, ParseSelector(text));
+  SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, FindModel(selector.model));
+  SUPERPOSE_ASSIGN_OR_RETURN(TranscoderHandle transcoder, selector.collection == "layers"
+                                                              ? FindByLayer(*model, selector.id)
+                                                              : FindById(*model, selector.id));
+  return ModelAndTranscoder{model, std::move(transcoder)};
+}
+
+absl::StatusOr<CorpusHandle> ModelRegistry::FindCorpus(const std::string& name) const {
   if (!absl::StartsWith(name, "corpora/")) {
     return InvalidArgument(reason::kNameInvalid, "corpus \"", name, "\" must be corpora/{corpus}");
   }
+  const MutexLock lock(&mutex_);
   auto found = corpora_.find(name);
-  if (found != corpora_.end()) return &found->second;
+  if (found != corpora_.end()) return found->second;
+  return NotFound(reason::kCorpusNotFound, "no corpus \"", name, "\"; there are: ", NamesOf(corpora_));
+}
+
+absl::Status ModelRegistry::AddModel(ModelHandle model) {
+  const MutexLock lock(&mutex_);
+  const std::string name = model->name;
+  if (models_.emplace(name, std::move(model)).second) return absl::OkStatus();
+  return Error(absl::StatusCode::kAlreadyExists, reason::kResourceExists,
+               absl::StrCat("there is a model \"", name, "\" already: unload it, or take another name"));
+}
+
+absl::StatusOr<ModelHandle> ModelRegistry::RemoveModel(const std::string& name) {
+  const MutexLock lock(&mutex_);
+  const auto found = models_.find(name);
+  if (found == models_.end())
+    return NotFound(reason::kModelNotFound, "no model \"", name, "\"; there are: ", NamesOf(models_));
+  ModelHandle removed = std::move(found->second);
+  models_.erase(found);
+  return removed;
+}
+
+absl::Status ModelRegistry::AddTranscoder(const LoadedModel& model, TranscoderHandle transcoder, bool replace) {
+  const MutexLock lock(&mutex_);
+  const auto found = models_.find(model.name);
+  if (found == models_.end() || found->second->model != model.model)
+    return NotFound(reason::kModelNotFound, model.name, " was unloaded while ", transcoder->name, " was loaded");
+  auto changed = std::make_shared<LoadedModel>(*found->second);
+  std::vector<TranscoderHandle>& all = changed->transcoders;
+  const auto old = std::find_if(all.begin(), all.end(),
+                                [&](const TranscoderHandle& one) { return one->name == transcoder->name; });
+  if (old != all.end() && !replace) {
+    return Error(absl::StatusCode::kAlreadyExists, reason::kResourceExists,
+                 absl::StrCat("there is a transcoder \"", transcoder->name, "\" already: ask to replace it, or take another id"));
+  }
+  if (old != all.end()) all.erase(old);
+  all.insert(std::upper_bound(all.begin(), all.end(), transcoder, ComesBefore), transcoder);
+  found->second = std::move(changed);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<TranscoderHandle> ModelRegistry::RemoveTranscoder(const std::string& name) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const TranscoderHandle transcoder, FindTranscoder(name));
+  const MutexLock lock(&mutex_);
+  const auto found = models_.find(transcoder->name.substr(0, transcoder->name.find("/transcoders/")));
+  if (found == models_.end()) return NotFound(reason::kModelNotFound, "the model of ", name, " was unloaded");
+  auto changed = std::make_shared<LoadedModel>(*found->second);
+  std::vector<TranscoderHandle>& all = changed->transcoders;
+  all.erase(std::remove(all.begin(), all.end(), transcoder), all.end());
+  found->second = std::move(changed);
+  return transcoder;
+}
+
+absl::Status ModelRegistry::AddCorpus(CorpusHandle corpus) {
+  const MutexLock lock(&mutex_);
+  const std::string& name = corpus->name;
+  if (corpora_.emplace(name, corpus).second) return absl::OkStatus();
+  return Error(absl::StatusCode::kAlreadyExists, reason::kResourceExists,
+               absl::StrCat("there is a corpus \"", name, "\" already: delete it, or take another name"));
+}
+
+absl::Status ModelRegistry::RemoveCorpus(const std::string& name) {
+  const MutexLock lock(&mutex_);
+  if (corpora_.erase(name) > 0) return absl::OkStatus();
   return NotFound(reason::kCorpusNotFound, "no corpus \"", name, "\"; there are: ", NamesOf(corpora_));
 }
 

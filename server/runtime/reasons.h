@@ -23,12 +23,20 @@ inline constexpr absl::string_view kQueueFull = "QUEUE_FULL";
 inline constexpr absl::string_view kShuttingDown = "SHUTTING_DOWN";
 inline constexpr absl::string_view kDeadlinePassed = "DEADLINE_PASSED";
 inline constexpr absl::string_view kSliceOutOfRange = "SLICE_OUT_OF_RANGE";
-inline constexpr absl::string_view kFeatureOutOfRange = "FEATURE_OUT_OF_RANGE";
 inline constexpr absl::string_view kDataDirInUse = "DATA_DIR_IN_USE";
 inline constexpr absl::string_view kDatabaseTooNew = "DATABASE_TOO_NEW";
-inline constexpr absl::string_view kStorageFull = "STORAGE_FULL";
 inline constexpr absl::string_view kStorageReadOnly = "STORAGE_READ_ONLY";
 inline constexpr absl::string_view kStorageFailed = "STORAGE_FAILED";
 inline constexpr absl::string_view kLeaseLost = "LEASE_LOST";
+inline constexpr absl::string_view kConventionMismatch = "CONVENTION_MISMATCH";
+inline constexpr absl::string_view kMemoryExceeded = "MEMORY_EXCEEDED";
+inline constexpr absl::string_view kUploadNotFound = "UPLOAD_NOT_FOUND";
+inline constexpr absl::string_view kUploadIncomplete = "UPLOAD_INCOMPLETE";
+inline constexpr absl::string_view kUploadCorrupt = "UPLOAD_CORRUPT";
+inline constexpr absl::string_view kResourceExists = "RESOURCE_EXISTS";
+inline constexpr absl::string_view kResourceInUse = "RESOURCE_IN_USE";
+inline constexpr absl::string_view kPathNotAllowed = "PATH_NOT_ALLOWED";
+inline constexpr absl::string_view kSnapshotNotFound = "SNAPSHOT_NOT_FOUND";
+inline constexpr absl::string_view kJobCrashed = "JOB_CRASHED";
 
 }  // namespace superpose::reason

@@ -3,29 +3,17 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <set>
 
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "server/runtime/descriptors.h"
 #include "server/runtime/reasons.h"
-#include "server/services/tokens.h"
+#include "server/runtime/work_memory.h"
 
 namespace superpose {
 namespace {
-
-absl::StatusOr<std::vector<TokenSequence>> TokenizeTexts(const LoadedModel& model, const v1::TextBatch& batch) {
-  const TokenizeOptions options{.prepend_bos = !batch.has_prepend_bos() || batch.prepend_bos(),
-                                .parse_special = !batch.has_parse_special() || batch.parse_special()};
-  std::vector<TokenSequence> sequences;
-  for (const std::string& text : batch.texts()) {
-    if (text.empty()) return InvalidArgument(reason::kEmptyInput, "text ", sequences.size(), " is empty");
-    auto tokens = TokenizeText(model, text, options);
-    if (!tokens.ok()) return WithContext(tokens.status(), absl::StrCat("text ", sequences.size()));
-    sequences.push_back(*std::move(tokens));
-  }
-  return sequences;
-}
 
 SparseActivations ToCpu(const SparseActivations& activations) {
   return {activations.row_splits.cpu(), activations.feature_ids.cpu(), activations.values.cpu(), activations.d_sae};
@@ -34,26 +22,28 @@ SparseActivations ToCpu(const SparseActivations& activations) {
 }  // namespace
 
 absl::StatusOr<ActivationQuery> ActivationQuery::Prepare(const ModelRegistry& registry,
-                                                         const v1::ActivationsQuery& query) {
+                                                         const v1::ActivationsQuery& query, int64_t most_tokens) {
   ActivationQuery prepared;
   SUPERPOSE_RETURN_IF_ERROR(prepared.FindTranscoders(registry, query));
   SUPERPOSE_RETURN_IF_ERROR(prepared.TakeFilters(query));
-  SUPERPOSE_RETURN_IF_ERROR(prepared.TakeSequences(query));
+  SUPERPOSE_RETURN_IF_ERROR(prepared.TakeSequences(query, most_tokens));
   return prepared;
 }
 
 absl::Status ActivationQuery::FindTranscoders(const ModelRegistry& registry, const v1::ActivationsQuery& query) {
   if (query.transcoders().empty())
     return InvalidArgument(reason::kEmptyInput, "transcoders is empty: name at least one");
+  std::set<std::string> names;
   for (const std::string& selector : query.transcoders()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, registry.ModelOf(selector));
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder, registry.FindTranscoder(selector));
-    if (model_ != nullptr && model != model_) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const ModelAndTranscoder found, registry.FindTranscoderWithModel(selector));
+    if (model_ != nullptr && model_->name != found.model->name) {
       return InvalidArgument(reason::kConfigInvalid, "the transcoders of one request must be of one model, not of ",
-                             model_->name, " and ", model->name);
+                             model_->name, " and ", found.model->name);
     }
-    model_ = model;
-    transcoders_.push_back(transcoder);
+    if (!names.insert(found.transcoder->name).second)
+      return InvalidArgument(reason::kConfigInvalid, found.transcoder->name, " is named twice");
+    model_ = found.model;
+    transcoders_.push_back(found.transcoder);
   }
   return absl::OkStatus();
 }
@@ -66,7 +56,7 @@ absl::Status ActivationQuery::TakeFilters(const v1::ActivationsQuery& query) {
   std::sort(feature_ids_.begin(), feature_ids_.end());
   feature_ids_.erase(std::unique(feature_ids_.begin(), feature_ids_.end()), feature_ids_.end());
   if (feature_ids_.empty()) return absl::OkStatus();
-  for (const LoadedTranscoder* transcoder : transcoders_) {
+  for (const TranscoderHandle& transcoder : transcoders_) {
     const int64_t d_sae = transcoder->transcoder->d_sae();
     if (feature_ids_.front() >= 0 && feature_ids_.back() < d_sae) continue;
     return InvalidArgument(reason::kFeatureOutOfRange, "feature_ids must be in 0 .. ", d_sae - 1, " for ",
@@ -75,38 +65,62 @@ absl::Status ActivationQuery::TakeFilters(const v1::ActivationsQuery& query) {
   return absl::OkStatus();
 }
 
-absl::Status ActivationQuery::TakeSequences(const v1::ActivationsQuery& query) {
+absl::Status ActivationQuery::TakeSequences(const v1::ActivationsQuery& query, int64_t most_tokens) {
   if (query.has_texts()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(sequences_, TokenizeTexts(*model_, query.texts()));
+    SUPERPOSE_ASSIGN_OR_RETURN(sequences_, SequencesOf(*model_, query.texts(), most_tokens));
   } else {
     SUPERPOSE_ASSIGN_OR_RETURN(sequences_, SequencesOf(query.tokens()));
   }
   return CheckSequences(*model_->model, sequences_);
 }
 
-int64_t ActivationQuery::tokens() const {
-  int64_t tokens = 0;
-  for (const TokenSequence& sequence : sequences_) tokens += static_cast<int64_t>(sequence.size());
-  return tokens;
+int64_t ActivationQuery::PeakBytes(int64_t begin, int64_t end) const {
+  std::vector<int64_t> lengths;
+  for (int64_t i = begin; i < end; ++i) lengths.push_back(static_cast<int64_t>(sequences_[i].size()));
+  return EstimateActivations(*model_, transcoders_, lengths).peak_bytes;
 }
 
-int64_t ActivationQuery::PartEnd(int64_t begin, int64_t most_tokens) const {
-  int64_t end = begin;
-  int64_t tokens = 0;
-  while (end < sequences()) {
-    tokens += static_cast<int64_t>(sequences_[end].size());
-    if (end > begin && tokens > most_tokens) break;
-    ++end;
-  }
-  return end;
+std::string ActivationQuery::WhatFits(int64_t begin, int64_t end, int64_t room) const {
+  const int64_t fit =
+      LargestThatFits(end - begin, room, [&](int64_t count) { return PeakBytes(begin, begin + count); });
+  if (fit == 0) return "ask for fewer layers or shorter sequences";
+  return absl::StrCat(fit, " of these ", end - begin, " sequences would fit");
+}
+
+absl::StatusOr<MemoryReservation> ActivationQuery::Reserve(MemoryBudget* budget, int64_t begin, int64_t end) const {
+  const int64_t bytes = PeakBytes(begin, end), room = budget->Available(MemoryUse::kRequest);
+  const std::string advice = bytes > room ? WhatFits(begin, end, room) : "";
+  return budget->Reserve(MemoryUse::kRequest, bytes, "computing these activations", advice);
+}
+
+absl::Status ActivationQuery::CheckCanEverFit(const MemoryBudget& budget, int64_t begin, int64_t end) const {
+  const int64_t bytes = PeakBytes(begin, end), room = budget.MostEver(MemoryUse::kRequest);
+  if (bytes <= room) return absl::OkStatus();
+  return budget.CheckCanEverFit(MemoryUse::kRequest, bytes, "computing these activations", WhatFits(begin, end, room));
 }
 
 absl::StatusOr<v1::Activations> ActivationQuery::Compute(int64_t begin, int64_t end) const {
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<SparseActivations> layers, ComputeLayers(begin, end));
+  return Describe(begin, end, layers);
+}
+
+absl::StatusOr<std::vector<SparseActivations>> ActivationQuery::ComputeLayers(int64_t begin, int64_t end) const {
   const std::vector<TokenSequence> part(sequences_.begin() + begin, sequences_.begin() + end);
   std::vector<LayerTranscoder> layers;
-  for (const LoadedTranscoder* loaded : transcoders_) layers.push_back({loaded->layer, loaded->transcoder.get()});
-  SUPERPOSE_ASSIGN_OR_RETURN(const auto computed, ComputeFeatureActivations(*model_->model, layers, part));
+  for (const TranscoderHandle& loaded : transcoders_) layers.push_back({loaded->layer, loaded->transcoder.get()});
+  SUPERPOSE_ASSIGN_OR_RETURN(std::vector<SparseActivations> computed,
+                             ComputeFeatureActivations(*model_->model, layers, part));
+  SUPERPOSE_RETURN_IF_ERROR(CatchTorch([&] {
+    for (SparseActivations& layer : computed) layer = ToCpu(Filter(std::move(layer)));
+    return absl::OkStatus();
+  }));
+  return computed;
+}
+
+absl::StatusOr<v1::Activations> ActivationQuery::Describe(int64_t begin, int64_t end,
+                                                          const std::vector<SparseActivations>& layers) const {
   return CatchTorch([&]() -> absl::StatusOr<v1::Activations> {
+    const std::vector<TokenSequence> part(sequences_.begin() + begin, sequences_.begin() + end);
     v1::Activations activations;
     *activations.mutable_tokens() = BatchOf(part);
     for (const TokenSequence& sequence : part) {
@@ -117,7 +131,7 @@ absl::StatusOr<v1::Activations> ActivationQuery::Compute(int64_t begin, int64_t 
       v1::LayerActivations* layer = activations.add_layers();
       *layer->mutable_provenance() = DescribeProvenance(*model_, *transcoders_[i], nullptr);
       layer->set_layer(static_cast<int32_t>(transcoders_[i]->layer));
-      *layer->mutable_activations() = ToProto(ToCpu(Filter(computed[i])));
+      *layer->mutable_activations() = ToProto(layers[i]);
     }
     return activations;
   });

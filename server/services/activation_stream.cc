@@ -4,21 +4,17 @@
 #include <utility>
 
 #include "lib/base/error.h"
+#include "lib/base/status_macros.h"
 #include "server/runtime/reasons.h"
 #include "server/services/grpc_status.h"
 
 namespace superpose {
-namespace {
 
-// Tokens of a part: so few that other requests need not wait long, so many that the device works well.
-constexpr int64_t kPartTokens = 1024;
-
-}  // namespace
-
-ActivationStream::ActivationStream(grpc::CallbackServerContext* context, Metrics* metrics, DeviceExecutor* executor,
-                                   const Limits& limits)
+ActivationStream::ActivationStream(grpc::CallbackServerContext* context, Metrics* metrics, MemoryBudget* budget,
+                                   DeviceExecutor* executor, const Limits& limits)
     : context_(context),
       metrics_(metrics),
+      budget_(budget),
       executor_(executor),
       limits_(limits),
       deadline_(absl::FromChrono(context->deadline())),
@@ -49,10 +45,15 @@ void ActivationStream::SubmitPart(bool continues) {
   if (!submitted.ok()) End(submitted);
 }
 
+absl::StatusOr<v1::Activations> ActivationStream::ComputeSequences(int64_t begin, int64_t end) {
+  SUPERPOSE_ASSIGN_OR_RETURN(memory_, query_->Reserve(budget_, begin, end));
+  return query_->Compute(begin, end);
+}
+
 void ActivationStream::ComputePart() {
   const int64_t begin = next_sequence_;
   next_sequence_ = query_->PartEnd(begin, std::min(kPartTokens, limits_.max_unary_tokens));
-  absl::StatusOr<v1::Activations> activations = query_->Compute(begin, next_sequence_);
+  absl::StatusOr<v1::Activations> activations = ComputeSequences(begin, next_sequence_);
   if (!activations.ok()) {
     End(activations.status());
     return;
@@ -66,6 +67,7 @@ void ActivationStream::ComputePart() {
                           ": ask for fewer layers, or use top_k"));
     return;
   }
+  memory_.ShrinkTo(2 * static_cast<int64_t>(part_.ByteSizeLong()));
   StartWrite(&part_);
 }
 

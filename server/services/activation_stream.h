@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/runtime/device_executor.h"
+#include "server/runtime/memory_budget.h"
 #include "server/services/activation_query.h"
 #include "server/services/call.h"
 #include "server/services/limits.h"
@@ -18,8 +19,8 @@ namespace superpose {
 // Deletes itself.
 class ActivationStream final : public grpc::ServerWriteReactor<v1::StreamActivationsResponse> {
  public:
-  ActivationStream(grpc::CallbackServerContext* context, Metrics* metrics, DeviceExecutor* executor,
-                   const Limits& limits);
+  ActivationStream(grpc::CallbackServerContext* context, Metrics* metrics, MemoryBudget* budget,
+                   DeviceExecutor* executor, const Limits& limits);
 
   // Once.
   void Start(absl::StatusOr<ActivationQuery> query);
@@ -30,17 +31,20 @@ class ActivationStream final : public grpc::ServerWriteReactor<v1::StreamActivat
  private:
   ~ActivationStream() override = default;
   void SubmitPart(bool continues);
+  absl::StatusOr<v1::Activations> ComputeSequences(int64_t begin, int64_t end);
   void ComputePart();
   void End(const absl::Status& status);
 
   grpc::CallbackServerContext* const context_;
   Metrics* const metrics_;
+  MemoryBudget* const budget_;
   DeviceExecutor* const executor_;
   const Limits limits_;
   const absl::Time deadline_;
   CallRecord record_;
   std::optional<ActivationQuery> query_;
   int64_t next_sequence_ = 0;
+  MemoryReservation memory_;  // of the part under way: to compute it, then to send it
   v1::StreamActivationsResponse part_;
 };
 

@@ -7,7 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "lib/base/error.h"
+#include "lib/base/status_macros.h"
+#include "lib/base/torch_guard.h"
+#include "server/runtime/reasons.h"
 #include "server/services/grpc_status.h"
+#include "server/services/limits.h"
 #include "server/telemetry/log.h"
 
 namespace superpose {
@@ -50,6 +54,7 @@ UnaryCall::UnaryCall(grpc::CallbackServerContext* context, Metrics* metrics, std
     : context_(context),
       reactor_(context->DefaultReactor()),
       user_(UserOf(*context)),
+      metrics_(metrics),
       record_(metrics, std::move(method), user_) {}
 
 void UnaryCall::Finish(const absl::Status& status) {
@@ -57,11 +62,39 @@ void UnaryCall::Finish(const absl::Status& status) {
   reactor_->Finish(ToGrpcStatus(status));
 }
 
+absl::Status UnaryCall::CheckIsWanted() const {
+  // First the deadline: gRPC cancels a call whose deadline has passed.
+  if (absl::Now() >= deadline()) {
+    return Error(absl::StatusCode::kDeadlineExceeded, reason::kDeadlinePassed,
+                 "the deadline passed while the request waited for its turn");
+  }
+  return IsCancelled() ? absl::CancelledError("the caller cancelled the request before it was run") : absl::OkStatus();
+}
+
+absl::Status CheckOpenCalls(const Metrics& metrics) {
+  if (metrics.open_requests() <= kMostOpenCalls) return absl::OkStatus();
+  return ResourceExhausted(reason::kQueueFull, "there are ", kMostOpenCalls,
+                           " calls open already: try again in a while");
+}
+
+void StartOnWorker(std::shared_ptr<UnaryCall> call, Worker* worker, std::function<absl::Status()> start) {
+  if (const absl::Status room = CheckOpenCalls(call->metrics()); !room.ok()) return call->Finish(room);
+  worker->Post([call = std::move(call), start = std::move(start)] {
+    absl::Status status = call->CheckIsWanted();
+    if (status.ok()) status = CatchTorch(start);
+    if (!status.ok()) call->Finish(status);
+  });
+}
+
 grpc::ServerUnaryReactor* RunOnWorker(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker,
                                       std::string method, std::function<absl::Status(const UnaryCall& call)> body) {
   auto call = std::make_shared<UnaryCall>(context, metrics, std::move(method));
   grpc::ServerUnaryReactor* reactor = call->reactor();
-  worker->Post([call, body = std::move(body)] { call->Finish(body(*call)); });
+  StartOnWorker(call, worker, [call, body = std::move(body)]() -> absl::Status {
+    SUPERPOSE_RETURN_IF_ERROR(body(*call));
+    call->Finish(absl::OkStatus());
+    return absl::OkStatus();
+  });
   return reactor;
 }
 

@@ -8,7 +8,9 @@
 #include "server/runtime/reasons.h"
 #include "server/services/activation_query.h"
 #include "server/services/activation_stream.h"
+#include "server/services/activations_work.h"
 #include "server/services/call.h"
+#include "server/services/device_parts.h"
 
 namespace superpose {
 namespace {
@@ -19,46 +21,37 @@ absl::Status CheckSize(int64_t tokens, const Limits& limits) {
                            limits.max_unary_tokens, ": use StreamActivations");
 }
 
-absl::Status CheckSize(const v1::GetActivationsResponse& response, const Limits& limits) {
-  const auto bytes = static_cast<int64_t>(response.ByteSizeLong());
-  if (bytes <= limits.max_message_bytes) return absl::OkStatus();
-  return ResourceExhausted(reason::kRequestTooLarge, "the answer has ", bytes, " bytes, over ",
-                           limits.max_message_bytes, ": use StreamActivations, or top_k");
-}
-
 }  // namespace
 
 grpc::ServerUnaryReactor* FeatureServiceImpl::GetActivations(grpc::CallbackServerContext* context,
                                                              const v1::GetActivationsRequest* request,
                                                              v1::GetActivationsResponse* response) {
   auto call = std::make_shared<UnaryCall>(context, metrics_, "GetActivations");
-  auto compute = [this, response](const ActivationQuery& query) -> absl::Status {
-    SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_activations(), query.Compute(0, query.sequences()));
-    metrics_->AddTokens("activations", static_cast<double>(query.tokens()));
-    return CheckSize(*response, limits_);
-  };
-  auto submit = [this, request, call, compute]() -> absl::Status {
-    SUPERPOSE_ASSIGN_OR_RETURN(ActivationQuery query, ActivationQuery::Prepare(*registry_, request->query()));
+  StartOnWorker(call, worker_, [this, call, request, response]() -> absl::Status {
+    SUPERPOSE_ASSIGN_OR_RETURN(ActivationQuery query,
+                               ActivationQuery::Prepare(*registry_, request->query(), limits_.max_unary_tokens));
     SUPERPOSE_RETURN_IF_ERROR(CheckSize(query.tokens(), limits_));
-    DeviceRequest work;
-    work.deadline = call->deadline();
-    work.is_cancelled = [call] { return call->IsCancelled(); };
-    work.run = [call, compute, query = std::move(query)](const absl::Status& admitted) {
-      call->Finish(admitted.ok() ? compute(query) : admitted);
+    SUPERPOSE_RETURN_IF_ERROR(query.CheckCanEverFit(*budget_, 0, query.sequences()));
+    auto work = std::make_shared<ActivationsWork>(std::move(query), budget_, limits_);
+    PartedRequest parts;
+    parts.run_part = [work, response] { return work->RunPart(response); };
+    parts.finish = [this, call, work](const absl::Status& status) {
+      if (status.ok()) metrics_->AddTokens("activations", static_cast<double>(work->tokens()));
+      call->Finish(status);
     };
-    return executor_->Submit(std::move(work));
-  };
-  worker_->Post([call, submit = std::move(submit)] {
-    absl::Status submitted = submit();
-    if (!submitted.ok()) call->Finish(submitted);
+    parts.deadline = call->deadline();
+    parts.is_cancelled = [call] { return call->IsCancelled(); };
+    RunInParts(executor_, std::move(parts));
+    return absl::OkStatus();
   });
   return call->reactor();
 }
 
 grpc::ServerWriteReactor<v1::StreamActivationsResponse>* FeatureServiceImpl::StreamActivations(
     grpc::CallbackServerContext* context, const v1::StreamActivationsRequest* request) {
-  auto* stream = new ActivationStream(context, metrics_, executor_, limits_);
-  worker_->Post([this, stream, request] { stream->Start(ActivationQuery::Prepare(*registry_, request->query())); });
+  auto* stream = new ActivationStream(context, metrics_, budget_, executor_, limits_);
+  StartStream(*metrics_, worker_, stream,
+              [this, request] { return ActivationQuery::Prepare(*registry_, request->query()); });
   return stream;
 }
 

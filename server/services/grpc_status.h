@@ -12,7 +12,7 @@ namespace superpose {
 // How every RPC ends.
 inline grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), std::string(status.message()),
+  return grpc::Status(static_cast<grpc::StatusCode>(status.code()), MessageToSend(status.message()),
                       ToRpcStatus(status).SerializeAsString());
 }
 

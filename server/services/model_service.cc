@@ -1,26 +1,38 @@
 #include "server/services/model_service.h"
 
+#include <memory>
+
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "server/runtime/descriptors.h"
 #include "server/services/call.h"
+#include "server/services/limits.h"
 #include "server/services/paging.h"
 #include "server/services/tokens.h"
 
 namespace superpose {
 namespace {
 
+absl::Status CheckAnswer(size_t bytes) {
+  const int64_t most = Limits().max_message_bytes;
+  if (static_cast<int64_t>(bytes) <= most) return absl::OkStatus();
+  return ResourceExhausted(reason::kRequestTooLarge, "the answer has over ", most, " bytes: ask for less at a time");
+}
+
 absl::Status TokenizeTexts(const LoadedModel& model, const v1::TokenizeRequest& request,
                            v1::TokenizeResponse* response) {
   if (request.texts().empty()) return InvalidArgument(reason::kEmptyInput, "texts is empty: give at least one");
   TokenizeOptions options{!request.has_prepend_bos() || request.prepend_bos(),
                           !request.has_parse_special() || request.parse_special()};
+  size_t bytes = 0;
   for (const std::string& text : request.texts()) {
     SUPERPOSE_ASSIGN_OR_RETURN(TokenSequence tokens, TokenizeText(model, text, options));
     SUPERPOSE_ASSIGN_OR_RETURN(std::vector<std::string> texts, TokenTexts(model, tokens));
     v1::TokenizedText* tokenized = response->add_texts();
     tokenized->mutable_token_ids()->Add(tokens.begin(), tokens.end());
     tokenized->mutable_tokens()->Add(texts.begin(), texts.end());
+    bytes += tokenized->ByteSizeLong();
+    SUPERPOSE_RETURN_IF_ERROR(CheckAnswer(bytes));
   }
   return absl::OkStatus();
 }
@@ -32,7 +44,7 @@ absl::Status DetokenizeIds(const LoadedModel& model, const v1::DetokenizeRequest
   SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_text(), model.tokenizer->Decode(tokens));
   SUPERPOSE_ASSIGN_OR_RETURN(std::vector<std::string> texts, TokenTexts(model, tokens));
   response->mutable_tokens()->Add(texts.begin(), texts.end());
-  return absl::OkStatus();
+  return CheckAnswer(response->ByteSizeLong());
 }
 
 }  // namespace
@@ -42,9 +54,9 @@ grpc::ServerUnaryReactor* ModelServiceImpl::ListModels(grpc::CallbackServerConte
                                                        v1::ListModelsResponse* response) {
   return RunOnWorker(context, metrics_, worker_, "ListModels", [=, this](const UnaryCall&) -> absl::Status {
     SUPERPOSE_ASSIGN_OR_RETURN(int64_t size, ListPageSize(request->page_size()));
-    auto add = [&](const LoadedModel& model) { *response->add_models() = DescribeModel(model); };
+    auto add = [&](const ModelHandle& model) { *response->add_models() = DescribeModel(*model); };
     SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
-                               PageThrough(registry_->models(), size, request->page_token(), add));
+                               PageThrough(registry_->models(), "models/", size, request->page_token(), add));
     return absl::OkStatus();
   });
 }
@@ -53,7 +65,7 @@ grpc::ServerUnaryReactor* ModelServiceImpl::GetModel(grpc::CallbackServerContext
                                                      const v1::GetModelRequest* request,
                                                      v1::GetModelResponse* response) {
   return RunOnWorker(context, metrics_, worker_, "GetModel", [=, this](const UnaryCall&) -> absl::Status {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, registry_->FindModel(request->name()));
+    SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, registry_->FindModel(request->name()));
     *response->mutable_model() = DescribeModel(*model);
     return absl::OkStatus();
   });
@@ -63,7 +75,7 @@ grpc::ServerUnaryReactor* ModelServiceImpl::Tokenize(grpc::CallbackServerContext
                                                      const v1::TokenizeRequest* request,
                                                      v1::TokenizeResponse* response) {
   return RunOnWorker(context, metrics_, worker_, "Tokenize", [=, this](const UnaryCall&) -> absl::Status {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, registry_->FindModel(request->model()));
+    SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, registry_->FindModel(request->model()));
     return TokenizeTexts(*model, *request, response);
   });
 }
@@ -72,31 +84,53 @@ grpc::ServerUnaryReactor* ModelServiceImpl::Detokenize(grpc::CallbackServerConte
                                                        const v1::DetokenizeRequest* request,
                                                        v1::DetokenizeResponse* response) {
   return RunOnWorker(context, metrics_, worker_, "Detokenize", [=, this](const UnaryCall&) -> absl::Status {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, registry_->FindModel(request->model()));
+    SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, registry_->FindModel(request->model()));
     return DetokenizeIds(*model, *request, response);
   });
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::ListCorpora(grpc::CallbackServerContext* context,
-                                                        const v1::ListCorporaRequest* request,
-                                                        v1::ListCorporaResponse* response) {
-  return RunOnWorker(context, metrics_, worker_, "ListCorpora", [=, this](const UnaryCall&) -> absl::Status {
-    SUPERPOSE_ASSIGN_OR_RETURN(int64_t size, ListPageSize(request->page_size()));
-    auto add = [&](const LoadedCorpus& corpus) { *response->add_corpora() = DescribeCorpus(corpus); };
-    SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_next_page_token(),
-                               PageThrough(registry_->corpora(), size, request->page_token(), add));
-    return absl::OkStatus();
+grpc::ServerUnaryReactor* ModelServiceImpl::LoadModel(grpc::CallbackServerContext* context,
+                                                      const v1::LoadModelRequest* request,
+                                                      v1::LoadModelResponse* response) {
+  auto call = std::make_shared<UnaryCall>(context, metrics_, "LoadModel");
+  auto loaded = std::make_shared<ModelHandle>();
+  grpc::ServerUnaryReactor* const reactor = call->reactor();
+  loading_->LoadModel(request->model(), loaded, [call, loaded, response](const absl::Status& status) {
+    if (status.ok()) *response->mutable_model() = DescribeModel(**loaded);
+    call->Finish(status);
   });
+  return reactor;
 }
 
-grpc::ServerUnaryReactor* ModelServiceImpl::GetCorpus(grpc::CallbackServerContext* context,
-                                                      const v1::GetCorpusRequest* request,
-                                                      v1::GetCorpusResponse* response) {
-  return RunOnWorker(context, metrics_, worker_, "GetCorpus", [=, this](const UnaryCall&) -> absl::Status {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedCorpus* corpus, registry_->FindCorpus(request->name()));
-    *response->mutable_corpus() = DescribeCorpus(*corpus);
-    return absl::OkStatus();
+grpc::ServerUnaryReactor* ModelServiceImpl::UnloadModel(grpc::CallbackServerContext* context,
+                                                        const v1::UnloadModelRequest* request,
+                                                        v1::UnloadModelResponse*) {
+  auto call = std::make_shared<UnaryCall>(context, metrics_, "UnloadModel");
+  grpc::ServerUnaryReactor* const reactor = call->reactor();
+  loading_->UnloadModel(request->name(), [call](const absl::Status& status) { call->Finish(status); });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ModelServiceImpl::LoadTranscoder(grpc::CallbackServerContext* context,
+                                                           const v1::LoadTranscoderRequest* request,
+                                                           v1::LoadTranscoderResponse* response) {
+  auto call = std::make_shared<UnaryCall>(context, metrics_, "LoadTranscoder");
+  auto loaded = std::make_shared<TranscoderHandle>();
+  grpc::ServerUnaryReactor* const reactor = call->reactor();
+  loading_->LoadTranscoder(*request, loaded, [call, loaded, response](const absl::Status& status) {
+    if (status.ok()) *response->mutable_transcoder() = DescribeTranscoder(**loaded);
+    call->Finish(status);
   });
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* ModelServiceImpl::UnloadTranscoder(grpc::CallbackServerContext* context,
+                                                             const v1::UnloadTranscoderRequest* request,
+                                                             v1::UnloadTranscoderResponse*) {
+  auto call = std::make_shared<UnaryCall>(context, metrics_, "UnloadTranscoder");
+  grpc::ServerUnaryReactor* const reactor = call->reactor();
+  loading_->UnloadTranscoder(request->name(), [call](const absl::Status& status) { call->Finish(status); });
+  return reactor;
 }
 
 }  // namespace superpose

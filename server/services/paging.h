@@ -6,6 +6,8 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
 #include "lib/base/error.h"
 #include "server/runtime/reasons.h"
 
@@ -21,16 +23,17 @@ inline absl::StatusOr<int64_t> PageSize(int64_t requested, int64_t standard, int
 // The page size of the lists of resources: 100 unless asked for, 1000 at most.
 inline absl::StatusOr<int64_t> ListPageSize(int64_t requested) { return PageSize(requested, 100, 1000); }
 
-// Calls add(entry) for one page of a map; the page token is the last key of the page before. Returns the next page's
-// token.
+// Calls add(entry) for one page of a map whose keys all begin with `prefix` ("models/"); the page token is the last key
+// of the page before, which may have gone meanwhile. Returns the next page's token. PAGE_TOKEN_INVALID when the token
+// is no key of such a map.
 template <typename Map, typename Add>
-absl::StatusOr<std::string> PageThrough(const Map& entries, int64_t page_size, const std::string& page_token, Add add) {
+absl::StatusOr<std::string> PageThrough(const Map& entries, absl::string_view prefix, int64_t page_size,
+                                        const std::string& page_token, Add add) {
   auto next = entries.begin();
   if (!page_token.empty()) {
-    next = entries.find(page_token);
-    if (next == entries.end())
+    if (!absl::StartsWith(page_token, prefix) || page_token.size() == prefix.size())
       return InvalidArgument(reason::kPageTokenInvalid, "page_token did not come from this server");
-    ++next;
+    next = entries.upper_bound(page_token);
   }
   std::string last;
   for (int64_t taken = 0; next != entries.end() && taken < page_size; ++next, ++taken) {

@@ -9,6 +9,8 @@ grpc::ServerUnaryReactor* ServerServiceImpl::GetServerInfo(grpc::CallbackServerC
                                                            v1::GetServerInfoResponse* response) {
   UnaryCall call(context, metrics_, "GetServerInfo");
   *response = info_;
+  response->set_memory_limit_bytes(budget_->limit_bytes());
+  response->set_memory_used_bytes(budget_->used_bytes());
   call.Finish(absl::OkStatus());
   return call.reactor();
 }

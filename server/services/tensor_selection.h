@@ -12,13 +12,14 @@
 
 namespace superpose {
 
+using DimensionSlices = google::protobuf::RepeatedPtrField<v1::DimensionSlice>;
+
 // A selection of a CPU tensor by ranges and index lists, one a dimension. Keeps the tensor alive; any thread may use
 // it.
 class TensorSelection {
  public:
   // SLICE_OUT_OF_RANGE when there are more slices than dimensions or one leaves its dimension.
-  static absl::StatusOr<TensorSelection> Create(at::Tensor tensor,
-                                                const google::protobuf::RepeatedPtrField<v1::DimensionSlice>& slices);
+  static absl::StatusOr<TensorSelection> Create(at::Tensor tensor, const DimensionSlices& slices);
 
   const at::Tensor& tensor() const { return tensor_; }
   std::vector<int64_t> shape() const;
@@ -28,16 +29,29 @@ class TensorSelection {
   std::string Copy(int64_t offset, int64_t size) const;
 
  private:
+  // What is read of one dimension: a range, which takes no memory however long it is, or chosen indices.
+  struct Chosen {
+    int64_t start = 0;
+    int64_t size = 0;
+    bool is_range = true;
+    std::vector<int64_t> indices;
+
+    int64_t At(int64_t i) const { return is_range ? start + i : indices[i]; }
+  };
+
   TensorSelection() = default;
+  static absl::StatusOr<Chosen> ChosenOf(const v1::DimensionSlice& slice, int64_t dimension, int64_t size);
   const char* RowStart(int64_t row) const;
 
   at::Tensor tensor_;
-  std::vector<std::vector<int64_t>> indices_;  // of every dimension but the last
-  std::vector<int64_t> columns_;               // of the last dimension; empty when it is the range below
-  int64_t first_column_ = 0;
-  int64_t row_length_ = 1;  // selected elements of the last dimension
+  std::vector<Chosen> rows_;  // of every dimension but the last
+  Chosen columns_;            // of the last dimension; the one element of a tensor without dimensions
   int64_t elements_ = 1;
   int64_t element_size_ = 1;
 };
+
+// The selection of a tensor on any device as a contiguous tensor on the CPU. Errors: those of TensorSelection::Create,
+// and of LibTorch.
+absl::StatusOr<at::Tensor> SelectToCpu(const at::Tensor& tensor, const DimensionSlices& slices);
 
 }  // namespace superpose

@@ -1,14 +1,19 @@
 #include "server/services/tensor_service.h"
 
+#include <utility>
+
 #include "lib/base/status_macros.h"
+#include "server/services/call.h"
+#include "server/services/tensor_chunks.h"
 #include "server/services/tensor_stream.h"
 
 namespace superpose {
 namespace {
 
-absl::StatusOr<TensorSelection> Select(const TensorSource& source, const v1::ReadTensorRequest& request) {
-  SUPERPOSE_ASSIGN_OR_RETURN(at::Tensor tensor, source.Find(request.resource(), request.tensor()));
-  return TensorSelection::Create(std::move(tensor), request.slices());
+absl::StatusOr<TensorChunks> ChunksFor(const TensorSource& source, const v1::ReadTensorRequest& request) {
+  SUPERPOSE_ASSIGN_OR_RETURN(TensorSelection selection,
+                             source.Select(request.resource(), request.tensor(), request.slices()));
+  return TensorChunks::Create(std::move(selection), request.start_offset());
 }
 
 }  // namespace
@@ -16,7 +21,7 @@ absl::StatusOr<TensorSelection> Select(const TensorSource& source, const v1::Rea
 grpc::ServerWriteReactor<v1::ReadTensorResponse>* TensorServiceImpl::ReadTensor(grpc::CallbackServerContext* context,
                                                                                 const v1::ReadTensorRequest* request) {
   auto* stream = new TensorStream(context, metrics_, worker_);
-  worker_->Post([this, stream, request] { stream->Start(Select(source_, *request), request->start_offset()); });
+  StartStream(*metrics_, worker_, stream, [this, request] { return ChunksFor(source_, *request); });
   return stream;
 }
 

@@ -3,33 +3,48 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
-#include "lib/base/torch_guard.h"
 #include "server/runtime/reasons.h"
 
 namespace superpose {
 
-absl::StatusOr<at::Tensor> TensorSource::Find(const std::string& resource, const std::string& tensor) const {
+namespace {
+
+std::string SomeNamesOf(const TensorMap& tensors) {
+  constexpr size_t kMostNames = 20;
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : tensors) {
+    if (names.size() == kMostNames) return absl::StrCat(absl::StrJoin(names, ", "), ", .. (", tensors.size(), ")");
+    names.push_back(name);
+  }
+  return absl::StrJoin(names, ", ");
+}
+
+}  // namespace
+
+absl::StatusOr<TensorSelection> TensorSource::Select(const std::string& resource, const std::string& tensor,
+                                                     const DimensionSlices& slices) const {
   SUPERPOSE_ASSIGN_OR_RETURN(const TensorMap tensors, TensorsOf(resource));
   const auto found = tensors.find(tensor);
   if (found == tensors.end()) {
-    auto name = [](std::string* out, const auto& entry) { out->append(entry.first); };
     return NotFound(reason::kTensorMissing, resource, " has no tensor \"", tensor,
-                    "\"; there are: ", absl::StrJoin(tensors, ", ", name));
+                    "\"; there are: ", SomeNamesOf(tensors));
   }
-  if (found->second.is_cpu()) return found->second;
+  if (found->second.is_cpu()) return TensorSelection::Create(found->second, slices);
+  // Of what lies on an accelerator only the selection is copied.
   at::Tensor copy;
-  SUPERPOSE_RETURN_IF_ERROR(executor_->RunAndWait([&] {
-    return CatchTorch([&] {
-      copy = found->second.cpu();
-      return absl::OkStatus();
-    });
+  SUPERPOSE_RETURN_IF_ERROR(executor_->RunAndWait([&]() -> absl::Status {
+    SUPERPOSE_ASSIGN_OR_RETURN(copy, SelectToCpu(found->second, slices));
+    return absl::OkStatus();
   }));
-  return copy;
+  return TensorSelection::Create(std::move(copy), /*slices=*/{});
 }
 
 absl::StatusOr<TensorMap> TensorSource::TensorsOf(const std::string& resource) const {
@@ -37,15 +52,20 @@ absl::StatusOr<TensorMap> TensorSource::TensorsOf(const std::string& resource) c
     SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, midcoders_->Open(resource));
     return file.tensors();
   }
+  if (absl::StartsWith(resource, "snapshots/")) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, snapshots_->Open(resource));
+    return file.tensors();
+  }
   if (!absl::StartsWith(resource, "models/")) {
     return InvalidArgument(reason::kNameInvalid, "resource \"", resource,
-                           "\" must be models/{model}, models/{model}/transcoders/{id} or midcoders/{midcoder}");
+                           "\" must be models/{model}, models/{model}/transcoders/{id}, midcoders/{midcoder} or "
+                           "snapshots/{snapshot}");
   }
   if (std::count(resource.begin(), resource.end(), '/') == 1) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const LoadedModel* model, registry_->FindModel(resource));
+    SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, registry_->FindModel(resource));
     return model->model->tensors();
   }
-  SUPERPOSE_ASSIGN_OR_RETURN(const LoadedTranscoder* transcoder, registry_->FindTranscoder(resource));
+  SUPERPOSE_ASSIGN_OR_RETURN(const TranscoderHandle transcoder, registry_->FindTranscoder(resource));
   return transcoder->transcoder->tensors();
 }
 

@@ -1,13 +1,12 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "server/runtime/worker.h"
 #include "server/services/call.h"
-#include "server/services/tensor_selection.h"
+#include "server/services/tensor_chunks.h"
 #include "server/telemetry/metrics.h"
 #include "superpose/v1/tensor_service.grpc.pb.h"
 
@@ -19,8 +18,8 @@ class TensorStream final : public grpc::ServerWriteReactor<v1::ReadTensorRespons
  public:
   TensorStream(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker);
 
-  // Once, on `worker`. The first byte sent is the one at `offset` of the selection.
-  void Start(absl::StatusOr<TensorSelection> selection, int64_t offset);
+  // Once, with what is to be sent.
+  void Start(absl::StatusOr<TensorChunks> chunks);
 
   void OnWriteDone(bool ok) override;
   void OnDone() override { delete this; }
@@ -32,8 +31,7 @@ class TensorStream final : public grpc::ServerWriteReactor<v1::ReadTensorRespons
 
   Worker* const worker_;
   CallRecord record_;
-  std::optional<TensorSelection> selection_;
-  int64_t next_offset_ = 0;
+  std::optional<TensorChunks> chunks_;
   v1::ReadTensorResponse response_;
 };
 

@@ -1,7 +1,12 @@
 #include "server/services/tokens.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "server/runtime/reasons.h"
 
 namespace superpose {
 
@@ -25,6 +30,46 @@ absl::StatusOr<std::vector<std::string>> TokenTexts(const LoadedModel& model, co
     texts.push_back(std::move(text));
   }
   return texts;
+}
+
+namespace {
+
+// Fewer tokens no text of so many bytes has.
+int64_t FewestTokens(const LoadedModel& model, int64_t bytes) {
+  if (model.tokenizer == nullptr) return 0;
+  return bytes / std::max<int64_t>(model.tokenizer->longest_token_bytes(), 1);
+}
+
+absl::Status CheckTextSizes(const LoadedModel& model, const v1::TextBatch& batch, int64_t most_tokens) {
+  const int64_t context = model.model->config().n_positions;
+  int64_t bytes = 0;
+  for (int i = 0; i < batch.texts_size(); ++i) {
+    const auto size = static_cast<int64_t>(batch.texts(i).size());
+    bytes += size;
+    if (FewestTokens(model, size) <= context) continue;
+    return InvalidArgument(reason::kContextExceeded, "text ", i, " has ", size, " bytes, which are more than ", context,
+                           " tokens, the context of ", model.name);
+  }
+  if (FewestTokens(model, bytes) <= most_tokens) return absl::OkStatus();
+  return ResourceExhausted(reason::kRequestTooLarge, "the texts have ", bytes, " bytes, which are more than ",
+                           most_tokens, " tokens, the most that a request of this kind takes");
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<TokenSequence>> SequencesOf(const LoadedModel& model, const v1::TextBatch& batch,
+                                                       int64_t most_tokens) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckTextSizes(model, batch, most_tokens));
+  const TokenizeOptions options{.prepend_bos = !batch.has_prepend_bos() || batch.prepend_bos(),
+                                .parse_special = !batch.has_parse_special() || batch.parse_special()};
+  std::vector<TokenSequence> sequences;
+  for (const std::string& text : batch.texts()) {
+    if (text.empty()) return InvalidArgument(reason::kEmptyInput, "text ", sequences.size(), " is empty");
+    auto tokens = TokenizeText(model, text, options);
+    if (!tokens.ok()) return WithContext(tokens.status(), absl::StrCat("text ", sequences.size()));
+    sequences.push_back(*std::move(tokens));
+  }
+  return sequences;
 }
 
 absl::StatusOr<std::vector<TokenSequence>> SequencesOf(const v1::TokenBatch& batch) {
@@ -52,6 +97,23 @@ v1::TokenBatch BatchOf(const std::vector<TokenSequence>& sequences) {
     batch.mutable_token_ids()->Add(sequence.begin(), sequence.end());
   }
   return batch;
+}
+
+int64_t CountTokens(const std::vector<TokenSequence>& sequences) {
+  int64_t tokens = 0;
+  for (const TokenSequence& sequence : sequences) tokens += static_cast<int64_t>(sequence.size());
+  return tokens;
+}
+
+int64_t PartEnd(const std::vector<TokenSequence>& sequences, int64_t begin, int64_t most_tokens) {
+  int64_t end = begin;
+  int64_t tokens = 0;
+  while (end < static_cast<int64_t>(sequences.size())) {
+    tokens += static_cast<int64_t>(sequences[end].size());
+    if (end > begin && tokens > most_tokens) break;
+    ++end;
+  }
+  return end;
 }
 
 }  // namespace superpose

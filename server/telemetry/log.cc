@@ -28,8 +28,6 @@ const char* NameOf(LogLevel level) {
       return "info";
     case LogLevel::kWarning:
       return "warning";
-    case LogLevel::kError:
-      return "error";
   }
   return "info";
 }

@@ -9,7 +9,7 @@
 
 namespace superpose {
 
-enum class LogLevel { kInfo, kWarning, kError };
+enum class LogLevel { kInfo, kWarning };
 
 // Log(LogLevel::kInfo, "job finished", {{"job", name}, {"state", "SUCCEEDED"}}). Thread-safe.
 void Log(LogLevel level, absl::string_view message,

@@ -2,8 +2,6 @@
 
 #include <prometheus/text_serializer.h>
 
-#include "lib/base/error.h"
-
 namespace superpose {
 namespace {
 
@@ -58,15 +56,8 @@ void Metrics::SetJobs(absl::string_view state, double count) { jobs_.Add({{"stat
 
 std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(registry_->Collect()); }
 
-absl::StatusOr<std::unique_ptr<prometheus::Exposer>> Metrics::Expose(const std::string& address) {
-  try {
-    auto exposer = std::make_unique<prometheus::Exposer>(address);
-    exposer->RegisterCollectable(registry_);
-    return exposer;
-  } catch (const std::exception& error) {
-    return FailedPrecondition(reason::kConfigInvalid, "metrics_address ", address,
-                              " cannot be listened on: ", error.what());
-  }
+absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Metrics::Expose(const std::string& address) const {
+  return MetricsEndpoint::Listen(address, registry_);
 }
 
 }  // namespace superpose

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <prometheus/counter.h>
-#include <prometheus/exposer.h>
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
@@ -16,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/telemetry/metrics_endpoint.h"
 
 namespace superpose {
 
@@ -41,7 +41,7 @@ class Metrics {
   std::string Text() const;
 
   // Serves /metrics at host:port until the returned object goes. FAILED_PRECONDITION when the address cannot be had.
-  absl::StatusOr<std::unique_ptr<prometheus::Exposer>> Expose(const std::string& address);
+  absl::StatusOr<std::unique_ptr<MetricsEndpoint>> Expose(const std::string& address) const;
 
  private:
   const std::shared_ptr<prometheus::Registry> registry_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "superpose/v1/corpus_service.grpc.pb.h"
 #include "superpose/v1/feature_service.grpc.pb.h"
 #include "superpose/v1/job_service.grpc.pb.h"
 #include "superpose/v1/midcoder_service.grpc.pb.h"
@@ -31,7 +32,7 @@ struct BadCall {
 using BadCalls = std::vector<BadCall>;
 
 TextCall GetModel() { return Unary(&v1::ModelService::Stub::GetModel); }
-TextCall GetCorpus() { return Unary(&v1::ModelService::Stub::GetCorpus); }
+TextCall GetCorpus() { return Unary(&v1::CorpusService::Stub::GetCorpus); }
 TextCall GetMidcoder() { return Unary(&v1::MidcoderService::Stub::GetMidcoder); }
 TextCall GetHistory() { return Unary(&v1::MidcoderService::Stub::GetMidcoderHistory); }
 TextCall DeleteMidcoder() { return Unary(&v1::MidcoderService::Stub::DeleteMidcoder); }
@@ -112,6 +113,7 @@ BadCalls ActivationQueries(const TextCall& call) {
       {call, Query(Tokens({1, 2}, {3})), kInvalid, "CONFIG_INVALID", "lengths"},
       {call, Query(Tokens({1, 2}, {3, -1})), kInvalid, "CONFIG_INVALID", "lengths"},
       {call, Query(Tokens({1, 2}, {2147483647, 2147483647})), kInvalid, "CONFIG_INVALID", "lengths"},
+      {call, Query(sound + " transcoders: 'models/tiny/transcoders/layer1'"), kInvalid, "CONFIG_INVALID", "twice"},
       {call, Query(sound + " top_k: -1"), kInvalid, "CONFIG_INVALID", "top_k"},
       {call, Query(sound + " feature_ids: [0, 256]"), kInvalid, "FEATURE_OUT_OF_RANGE", "255"},
       {call, Query(sound + " feature_ids: -1"), kInvalid, "FEATURE_OUT_OF_RANGE", ""},
@@ -186,7 +188,7 @@ BadCalls TrainingSpecs() {
 BadCalls Pages() {
   BadCalls calls;
   const std::vector<TextCall> lists = {
-      Unary(&v1::ModelService::Stub::ListModels), Unary(&v1::ModelService::Stub::ListCorpora),
+      Unary(&v1::ModelService::Stub::ListModels), Unary(&v1::CorpusService::Stub::ListCorpora),
       Unary(&v1::MidcoderService::Stub::ListMidcoders), Unary(&v1::JobService::Stub::ListJobs)};
   for (const TextCall& list : lists) {
     calls.push_back({list, "page_size: -1", StatusCode::kInvalidArgument, "CONFIG_INVALID", "page_size"});

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "lib/base/status_macros.h"
 
 namespace superpose {
 namespace {
@@ -36,7 +37,7 @@ nlohmann::json ParseLine(const std::string& line) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(const std::filesystem::path& config) {
+absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Launch(const std::filesystem::path& config) {
   std::array<int, 2> error_pipe{};
   if (pipe2(error_pipe.data(), O_CLOEXEC) != 0) return absl::InternalError("no pipe");
   pid_t parent = getpid();
@@ -47,7 +48,11 @@ absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(const std::f
     close(error_pipe[0]);
     return absl::InternalError("no process");
   }
-  std::unique_ptr<ServerProcess> server(new ServerProcess(pid, error_pipe[0]));
+  return std::unique_ptr<ServerProcess>(new ServerProcess(pid, error_pipe[0]));
+}
+
+absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start(const std::filesystem::path& config) {
+  SUPERPOSE_ASSIGN_OR_RETURN(std::unique_ptr<ServerProcess> server, Launch(config));
   nlohmann::json listening = server->WaitForLog("listening");
   if (!listening.is_object() || !listening.contains("address")) {
     server->Kill();

@@ -21,6 +21,8 @@ class ServerProcess {
  public:
   // Runs `superposed --config FILE` and waits until it listens. An error with what it wrote when it ends before that.
   static absl::StatusOr<std::unique_ptr<ServerProcess>> Start(const std::filesystem::path& config);
+  // Runs it and does not wait; it has no address.
+  static absl::StatusOr<std::unique_ptr<ServerProcess>> Launch(const std::filesystem::path& config);
   // Kills it, if it runs.
   ~ServerProcess();
   ServerProcess(const ServerProcess&) = delete;
@@ -32,7 +34,8 @@ class ServerProcess {
 
   // SIGKILL: what a power cut does to it.
   void Kill();
-  // SIGTERM, which lets it end in order. Returns its exit code, or minus the signal that ended it.
+  // Sends SIGTERM, which lets it end in order, and waits for its end. Returns its exit code, or minus the signal that
+  // ended it.
   int Terminate();
 
   // What it has logged so far: the lines of its standard error that are JSON objects.

@@ -18,7 +18,7 @@ constexpr char kConfig[] = R"(listen_address: "$0" data_dir: "data" threads: 1
 model { name: "tiny" path: "$1/model"
   transcoder { layer: $2 path: "$1/tiny_transcoder_dunefsky.pt"
                log_sparsity_path: "$1/tiny_transcoder_dunefsky_log_feature_sparsity.pt" } }
-corpus { name: "rows" path: "rows.npy" }
+corpus { name: "rows" path: "rows.npy" model: "tiny" }
 $3
 )";
 

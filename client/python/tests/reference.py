@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import superpose
 
@@ -11,6 +13,7 @@ class DenseModel:
 
     def __init__(self, model: superpose.Model) -> None:
         self._n_heads = model.n_heads
+        self._n_layers = model.n_layers
         self._weights = {name: tensor[:].astype(np.float64) for name, tensor in model.tensors.items()}
 
     def x_hat(self, tokens: np.ndarray, layer: int) -> np.ndarray:
@@ -20,6 +23,26 @@ class DenseModel:
             resid = resid + self._attention(resid, before)
             resid = resid + self._mlp(_normalize(resid), before)
         return _normalize(resid + self._attention(resid, layer))
+
+    def mlp(self, tokens: np.ndarray, layer: int) -> dict[str, np.ndarray]:
+        """x_hat, pre and out of one layer's MLP, each [positions, ..]."""
+        x_hat = self.x_hat(tokens, layer)
+        pre = x_hat @ self._of(layer, "W_in") + self._of(layer, "b_in")
+        return {"x_hat": x_hat, "pre": pre, "out": self._mlp(x_hat, layer)}
+
+    def log_probs(self, tokens: np.ndarray, change: Callable[..., np.ndarray] | None = None) -> np.ndarray:
+        """Log-probabilities of the next token, [positions, vocabulary], of tokens [positions].
+
+        `change(layer, x_hat, out)` says what stands in the place of an MLP's output.
+        """
+        resid = self._weights["W_E"][tokens] + self._weights["W_pos"][: len(tokens)]
+        for layer in range(self._n_layers):
+            resid = resid + self._attention(resid, layer)
+            x_hat = _normalize(resid)
+            out = self._mlp(x_hat, layer)
+            resid = resid + (out if change is None else change(layer, x_hat, out))
+        logits = _normalize(resid) @ self._weights["W_U"] + self._weights["b_U"]
+        return logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
 
     def _of(self, layer: int, name: str) -> np.ndarray:
         return self._weights[f"blocks.{layer}.{name}"]

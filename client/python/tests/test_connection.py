@@ -1,11 +1,14 @@
 """Retries, deadlines, pages and the caller's name."""
 
+import pathlib
+import re
+
 import grpc
 import pytest
 import superpose
 from superpose import _connection
 from superpose._connection import Backoff, Connection, Persistence, caller_name
-from superpose.v1 import job_service_pb2
+from superpose.v1 import job_service_pb2, tensor_service_pb2
 from test_errors import RpcError
 
 
@@ -163,6 +166,51 @@ def test_connecting_does_nothing_yet():
         assert repr(lab) == "<Lab 127.0.0.1:1 as ada>"
 
 
-def test_no_server_is_unavailable(pauses):
-    with superpose.connect("127.0.0.1:1") as lab, pytest.raises(superpose.Unavailable):
+def test_without_a_server_the_error_says_where_and_what_to_look_at(pauses):
+    with superpose.connect("127.0.0.1:1") as lab, pytest.raises(superpose.Unavailable) as caught:
         lab.info()
+    assert caught.value.message == (
+        "no server answers at 127.0.0.1:1: is it running? (superposed --config FILE starts one)"
+    )
+    assert isinstance(caught.value, ConnectionError)
+
+
+def test_a_stream_without_a_server_says_the_same(connection):
+    request = tensor_service_pb2.ReadTensorRequest()
+    with pytest.raises(superpose.Unavailable, match=r"at 127\.0\.0\.1:1: is it running"):
+        list(connection.stream(connection.tensors.ReadTensor, request))
+
+
+def test_a_name_that_is_no_hosts_is_explained(pauses):
+    with (
+        superpose.connect("no-such-host.invalid:7077") as lab,
+        pytest.raises(superpose.Unavailable, match=r"at no-such-host\.invalid:7077: is it"),
+    ):
+        lab.info()
+
+
+def test_other_failures_keep_their_words(connection, pauses):
+    method = Method(*[RpcError(grpc.StatusCode.UNAVAILABLE, "Socket closed")] * 10)
+    with pytest.raises(superpose.Unavailable, match="Socket closed"):
+        connection.call(method, None)
+
+
+def test_only_what_is_safe_is_tried_again():
+    """What is called with retry=False, by name: a new call must be put here or be safe to make twice."""
+    unsafe = {
+        "LoadModel",
+        "UnloadModel",
+        "LoadTranscoder",
+        "UnloadTranscoder",
+        "DeleteCorpus",
+        "DeleteMidcoder",
+        "DeleteSnapshot",
+        "DeleteJob",
+    }
+    source = "".join(path.read_text() for path in pathlib.Path(superpose.__file__).parent.glob("*.py"))
+    called = set(re.findall(r"_?connection\.\w+\.([A-Z]\w+)", source))
+    assert unsafe <= called
+    for name in unsafe:
+        calls = [source[found.start() : found.start() + 300] for found in re.finditer(rf"\.{name},", source)]
+        assert calls
+        assert all("retry=False" in call for call in calls), name

@@ -6,7 +6,9 @@ import grpc
 import pytest
 import superpose
 from google.rpc import error_details_pb2, status_pb2
+from superpose._advice import _BY_REASON
 from superpose.errors import error_from_rpc, job_failed, make_error
+from superpose.v1 import errors_pb2
 
 
 class RpcError(grpc.RpcError):
@@ -54,6 +56,30 @@ def test_codes_have_classes(code, kind, builtin):
     assert isinstance(error, superpose.Error)
     assert (error.code, error.reason, error.message) == (code, "REASON", "what to do")
     assert str(error) == "what to do [REASON]"
+
+
+def test_an_error_says_what_to_do():
+    error = make_error("NOT_FOUND", "MODEL_NOT_FOUND", "there is no models/x")
+    assert "lab.models()" in error.advice
+    assert str(error) == f"there is no models/x [MODEL_NOT_FOUND]\n{error.advice}"
+    failed = superpose.JobFailed("FAILED_PRECONDITION", "TRAINING_DIVERGED", "the loss is NaN", "jobs/1")
+    assert str(failed) == f"jobs/1 failed: the loss is NaN [TRAINING_DIVERGED]\n{failed.advice}"
+
+
+def test_where_the_message_says_all_there_is_no_advice():
+    error = make_error("INVALID_ARGUMENT", "CONFIG_INVALID", "steps must be 1 or more")
+    assert error.advice == ""
+    assert str(error) == "steps must be 1 or more [CONFIG_INVALID]"
+
+
+def test_failures_of_the_network_have_advice_by_their_code():
+    assert "timeout" in make_error("DEADLINE_EXCEEDED", "", "Deadline Exceeded").advice
+    assert make_error("DEADLINE_EXCEEDED", "DEADLINE_PASSED", "m").advice != ""
+
+
+@pytest.mark.parametrize("reason", sorted(_BY_REASON))
+def test_advice_is_given_for_reasons_that_there_are(reason):
+    assert f"ERROR_REASON_{reason}" in errors_pb2.ErrorReason.DESCRIPTOR.values_by_name
 
 
 def test_the_reason_comes_from_the_details():

@@ -148,6 +148,17 @@ def test_a_job_is_found_by_its_name(lab):
     assert lab.job(job.name.removeprefix("jobs/")).name == job.name
 
 
+def test_a_job_is_found_again_by_who_connects_anew(lab, server):
+    name = short_job(lab).name
+    with superpose.connect(server.address, user="another") as later:
+        job = later.job(name)
+        assert job.wait(progress=False, timeout=60).status == "succeeded"
+        assert job.owner == "tester"
+        midcoder = job.result()
+        assert midcoder["W_mid"].shape == (128, 128)
+        assert name.removeprefix("jobs/") in later.jobs(owner="tester", limit=None)["job"].tolist()
+
+
 def test_the_same_request_id_is_the_same_job(lab):
     first = short_job(lab, request_id="a-request")
     assert short_job(lab, request_id="a-request").name == first.name

@@ -1,5 +1,6 @@
 """What the server is and holds, and its tokenizers."""
 
+import dataclasses
 import datetime
 
 import numpy as np
@@ -116,3 +117,39 @@ def test_text_is_no_tokens(lab):
 def test_things_show_what_they_are(lab):
     assert "d_mlp 128" in repr(lab.model("toy"))
     assert "toy/transcoders/layer1" in lab.transcoder(1, model="toy")._repr_html_()
+
+
+def test_a_transcoder_says_how_well_it_stands_for_its_mlp(lab):
+    transcoder = lab.transcoder(1, model="toy")
+    test = transcoder.self_test
+    assert test.tokens == "built-in text"
+    assert 200 < test.figures.tokens < 1000
+    assert 0 < test.figures.l0 < transcoder.d_sae
+    assert 0 <= test.figures.dead_fraction < 1
+    assert test.warning == ""
+    assert "input normalized_after_gain" in test.alternates
+    frame = test.to_frame()
+    assert frame.index[0] == "as loaded"
+    assert frame.loc["as loaded", "l0"] == test.figures.l0
+    assert len(frame) == 1 + len(test.alternates)
+    assert "explained variance" in repr(transcoder)
+
+
+def test_a_transcoder_says_how_its_file_was_read(lab):
+    transcoder = lab.transcoder(1, model="toy")
+    assert transcoder.format == "dunefsky"
+    assert transcoder.declared_convention == {
+        "input": "normalized_before_gain",
+        "input_known_from": "format",
+        "subtracts_input_bias": True,
+        "has_skip": False,
+        "activation": "relu",
+        "centred_target": True,
+        "folded": [],
+    }
+
+
+def test_results_carry_the_self_test(lab):
+    transcoder = lab.transcoder(1, model="toy")
+    provenance = lab.activations("the cat", layer=1, model="toy").provenance
+    assert provenance["self_test"] == dataclasses.asdict(transcoder.self_test.figures)

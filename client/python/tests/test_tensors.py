@@ -1,12 +1,15 @@
 """Tensors read in slices."""
 
 import dataclasses
+import tracemalloc
+import types
 
 import google_crc32c
 import numpy as np
 import pytest
 import superpose
-from superpose.v1 import tensor_service_pb2
+from superpose.tensor import Tensor
+from superpose.v1 import tensor_pb2, tensor_service_pb2
 
 KEYS = [
     0,
@@ -168,6 +171,43 @@ def test_a_piece_out_of_place_is_an_error(tensor, interfere):
     interfere(damage)
     with pytest.raises(superpose.Internal):
         tensor[:]
+
+
+def large_tensor(megabytes):
+    """A tensor whose bytes come in chunks that are made as they are asked for."""
+    piece = bytes(range(256)) * 4096
+    checksum = google_crc32c.value(piece)
+
+    def stream(method, request):
+        for offset in range(request.start_offset, megabytes << 20, 1 << 20):
+            chunk = tensor_pb2.TensorChunk(offset=offset, data=piece, crc32c=checksum)
+            yield tensor_service_pb2.ReadTensorResponse(chunk=chunk)
+
+    connection = types.SimpleNamespace(stream=stream, tensors=types.SimpleNamespace(ReadTensor=None))
+    info = tensor_pb2.TensorInfo(name="W", data_type=tensor_pb2.DATA_TYPE_FLOAT32, shape=[megabytes, 1 << 18])
+    return Tensor(connection, "models/m", info), piece
+
+
+def test_a_large_tensor_is_held_once():
+    tensor, piece = large_tensor(megabytes=64)
+    tracemalloc.start()
+    try:
+        array = tensor[:]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert array.nbytes == 64 << 20
+    assert array[5].tobytes() == piece
+    # Beside the array: the chunk under way, as it came and as bytes.
+    assert peak < array.nbytes + (4 << 20)
+
+
+def test_what_is_read_is_the_callers_own(whole, tensor):
+    again = tensor[:]
+    assert again.flags.writeable
+    assert again.flags.c_contiguous
+    again[0, 0] += 1
+    np.testing.assert_array_equal(tensor[:], whole)
 
 
 def test_the_checksum_is_crc_32c():

@@ -149,7 +149,6 @@ def test_a_midcoder_shows_what_it_is(midcoder):
         ({"layer": 9}, superpose.InvalidArgument, "LAYER_OUT_OF_RANGE"),
         ({"layer": [0, 0]}, None, None),
         ({"corpus": "other"}, superpose.NotFound, "CORPUS_NOT_FOUND"),
-        ({"corpus": None}, superpose.InvalidArgument, "NAME_INVALID"),
         ({"corpus": "rows"}, superpose.FailedPrecondition, "CONFIG_INVALID"),
         ({"model": "other"}, superpose.NotFound, "MODEL_NOT_FOUND"),
     ],
@@ -173,6 +172,7 @@ def test_what_cannot_be_trained_is_refused_at_once(lab, settings, kind, reason):
         ({"order": "random"}, "'shuffled', 'sequential'"),
         ({"steps": 5, "epochs": 1}, "how long"),
         ({"transcoder": "layer0"}, "layer or which transcoder"),
+        ({"corpus": None}, "which corpus"),
     ],
 )
 def test_words_that_mean_nothing_are_value_errors(lab, settings, message):
@@ -183,3 +183,25 @@ def test_words_that_mean_nothing_are_value_errors(lab, settings, message):
 def test_an_unknown_split_is_a_value_error(midcoder):
     with pytest.raises(ValueError, match="'heldout'"):
         midcoder.evaluate(split="test")
+
+
+def test_a_grid_trains_every_combination_in_one_job(lab: superpose.Lab) -> None:
+    asked = {"corpus": "text", "model": "toy", "steps": 3, "batch_size": 4, "context_length": 16}
+    job = lab.train_midcoder(layer=2, grid={"lr": [1e-3, 5e-4], "seed": [1, 2]}, **asked)
+    found = job.results(timeout=120)
+    assert [(one.settings["lr"], one.settings["seed"]) for one in found] == [(1e-3, 1), (1e-3, 2), (5e-4, 1), (5e-4, 2)]
+    alone = lab.train_midcoder(layer=2, lr=5e-4, seed=2, **asked).result(timeout=120)
+    np.testing.assert_array_equal(found[3]["W_mid"][:], alone["W_mid"][:])
+    assert found[3].final_losses == alone.final_losses
+    assert list(found[3].history()["step"]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("grid", [{"steps": [1]}, {"lr": []}])
+def test_a_grid_that_makes_no_sense_is_refused_here(lab: superpose.Lab, grid: dict) -> None:
+    with pytest.raises(ValueError, match="grid"):
+        lab.train_midcoder(layer=2, corpus="text", model="toy", grid=grid)
+
+
+def test_a_grid_has_a_bound(lab: superpose.Lab) -> None:
+    with pytest.raises(superpose.InvalidArgument, match="256"):
+        lab.train_midcoder(layer=2, corpus="text", model="toy", grid={"seed": range(300)})

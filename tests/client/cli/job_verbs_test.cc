@@ -1,5 +1,10 @@
+#include <pwd.h>
+#include <unistd.h>
+
 #include <csignal>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "tests/client/cli/run.h"
 #include "tests/client/tiny_server_test.h"
@@ -50,13 +55,36 @@ TEST_F(JobVerbsTest, JobsAreListedByStateAndOwner) {
 TEST_F(JobVerbsTest, AJobIsShown) {
   std::string name = Submit(ShortTraining());
   ASSERT_OK(client().WaitForJob(name));
-  Outcome outcome = Ask({"job", "show", name});
+  Outcome outcome = Ask({"job", name});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_THAT(outcome.out, HasSubstr("succeeded"));
   EXPECT_THAT(outcome.out, HasSubstr("train models/tiny/transcoders/layer1"));
   EXPECT_THAT(outcome.out, HasSubstr("midcoders/"));
-  EXPECT_EQ(json::parse(Ask({"job", "show", name, "--json"}).out)["state"], "JOB_STATE_SUCCEEDED");
-  EXPECT_EQ(Ask({"job", "show", "none"}).code, 3);
+  EXPECT_EQ(json::parse(Ask({"job", name, "--json"}).out)["state"], "JOB_STATE_SUCCEEDED");
+  EXPECT_EQ(Ask({"job", "none"}).code, 3);
+}
+
+// Takes $USER away, until the end of a scope.
+class WithoutUserVariable {
+ public:
+  WithoutUserVariable() {
+    if (const char* user = std::getenv("USER")) before_ = user;
+    unsetenv("USER");
+  }
+  ~WithoutUserVariable() {
+    if (before_) setenv("USER", before_->c_str(), 1);
+  }
+
+ private:
+  std::optional<std::string> before_;
+};
+
+TEST_F(JobVerbsTest, TheOwnerIsTheAccountWhereTheEnvironmentNamesNobody) {
+  WithoutUserVariable without;
+  Outcome outcome = Ask({"train", "--layer", "1", "--corpus", "rows", "--steps", "1", "--detach", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const passwd* account = getpwuid(geteuid());
+  EXPECT_EQ(json::parse(outcome.out)["owner"], account == nullptr ? "anonymous" : account->pw_name);
 }
 
 TEST_F(JobVerbsTest, WatchingEndsWithTheJob) {

@@ -74,7 +74,7 @@ TEST_F(ReadVerbsTest, CorporaShowsTheirSize) {
 }
 
 TEST_F(ReadVerbsTest, TablesFitTheTerminal) {
-  ExpectFits(Ask({"models"}, 130), 130);
+  for (const int width : {130, 80, 60}) ExpectFits(Ask({"models"}, width), width);
   ExpectFits(Ask({"corpora"}, 80), 80);
   ExpectFits(Ask({"info"}, 50), 50);
   ExpectFits(Ask({"activations", "--tokens", "1,2,3", "--layer", "1"}, 60), 60);

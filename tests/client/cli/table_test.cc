@@ -53,12 +53,34 @@ TEST(TableTest, ColumnsAreCutEvenly) {
             "xxxxxxxxx…  yyyyyyyyy…\n");
 }
 
+TEST(TableTest, NamesLoseTheirBeginning) {
+  Table table({NameColumn("midcoder"), {"n", true}});
+  table.AddRow({"midcoders/0123456789ab", "1"});
+  EXPECT_EQ(table.Render(16),
+            "midcoder       n\n"
+            "…0123456789ab  1\n");
+}
+
 TEST(TableTest, NumbersAreNeverCut) {
   Table table({{"n", true}, {"text"}});
   table.AddRow({"123456789", "abcdefghij"});
   EXPECT_EQ(table.Render(5),
             "        n  text\n"
             "123456789  abc…\n");
+}
+
+TEST(TableTest, WhereColumnsDoNotFitRowsAreBlocks) {
+  Table table({NameColumn("name"), {"first number", true}, {"second", true}, {"empty"}});
+  table.AddRow({"models/demo/transcoders/layer2", "1,234,567", "8", ""});
+  table.AddRow({"b", "2", "9", ""});
+  EXPECT_EQ(table.Render(24),
+            "name          …rs/layer2\n"
+            "first number  1,234,567\n"
+            "second        8\n"
+            "\n"
+            "name          b\n"
+            "first number  2\n"
+            "second        9\n");
 }
 
 TEST(TableTest, WideCharactersStayInLine) {

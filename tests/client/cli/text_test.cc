@@ -27,6 +27,15 @@ TEST(TextTest, LongTextIsCutWithAnEllipsis) {
   EXPECT_EQ(Truncate("transcoder", 0), "");
 }
 
+TEST(TextTest, TheBeginningCanBeCutInstead) {
+  EXPECT_EQ(TruncateStart("transcoder", 10), "transcoder");
+  EXPECT_EQ(TruncateStart("transcoder", 6), "…coder");
+  EXPECT_EQ(TruncateStart("transcoder", 1), "…");
+  EXPECT_EQ(TruncateStart("transcoder", 0), "");
+  EXPECT_EQ(TruncateStart("日本語", 4), "…語");
+  EXPECT_EQ(TruncateStart("xe\xcc\x81y", 2), "…y");  // the accent goes with its letter
+}
+
 TEST(TextTest, WideCharactersAreNeverCutInHalf) {
   EXPECT_EQ(Truncate("日本語", 5), "日本…");
   EXPECT_EQ(Truncate("日本語", 4), "日…");

@@ -1,8 +1,10 @@
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_join.h"
+#include "client/cli/exit_code.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/client/cli/run.h"
+#include "tests/client/cli/verb_list.h"
 
 namespace superpose::cli {
 namespace {
@@ -20,22 +22,37 @@ std::vector<std::string> WithoutServer(std::vector<std::string> arguments) {
   return arguments;
 }
 
-TEST(UsageTest, HelpGoesToStandardOutputAndNamesVerbsAndExitCodes) {
+TEST(UsageTest, HelpGoesToStandardOutputAndNamesTheVerbs) {
   Outcome outcome = RunProgram({"--help"});
   EXPECT_EQ(outcome.code, 0);
   EXPECT_EQ(outcome.err, "");
-  for (const char* verb : {"info", "models", "corpora", "activations", "train", "evaluate", "midcoders", "history",
-                           "tensor", "jobs", "job", "watch", "cancel", "delete", "Exit codes"}) {
-    EXPECT_THAT(outcome.out, HasSubstr(verb));
-  }
+  std::vector<std::string> verbs;
+  for (const std::vector<std::string>& verb : VerbsBelow({})) verbs.push_back(verb[0]);
+  EXPECT_THAT(verbs, ::testing::IsSupersetOf({"info", "models", "corpora", "activations", "train", "midcoders",
+                                              "snapshots", "jobs", "tensor"}));
+}
+
+TEST(UsageTest, HelpSaysWhatEveryExitCodeMeans) {
+  const std::string help = RunProgram({"--help"}).out;
+  const size_t codes = help.find("Exit codes");
+  ASSERT_NE(codes, std::string::npos);
+  for (const ExitCode code : {ExitCode::kOk, ExitCode::kFailed, ExitCode::kUsage, ExitCode::kNotFound,
+                              ExitCode::kUnavailable, ExitCode::kJobFailed, ExitCode::kTimeout, ExitCode::kInterrupted})
+    EXPECT_THAT(help.substr(codes), HasSubstr("\n  " + std::to_string(static_cast<int>(code)) + " "));
 }
 
 TEST(UsageTest, EveryVerbExplainsItselfWithAnExample) {
-  for (const char* verb : {"info", "models", "corpora", "activations", "train", "evaluate", "midcoders", "history",
-                           "tensor", "jobs", "job", "watch", "cancel", "delete"}) {
-    Outcome outcome = RunProgram({verb, "--help"});
-    EXPECT_EQ(outcome.code, 0) << verb;
-    EXPECT_THAT(outcome.out, HasSubstr(std::string("  superpose ") + verb)) << verb;
+  const std::vector<std::vector<std::string>> verbs = AllVerbs();
+  EXPECT_GT(verbs.size(), 25);
+  for (const std::vector<std::string>& verb : verbs) {
+    std::vector<std::string> arguments = verb;
+    arguments.emplace_back("--help");
+    Outcome outcome = RunProgram(arguments);
+    const std::string words = absl::StrJoin(verb, " ");
+    EXPECT_EQ(outcome.code, 0) << words;
+    const size_t examples = outcome.out.find("\nExample");
+    ASSERT_NE(examples, std::string::npos) << words;
+    EXPECT_THAT(outcome.out.substr(examples), HasSubstr("\n  superpose " + words)) << words;
   }
 }
 
@@ -71,11 +88,14 @@ TEST(UsageTest, WrongCommandLinesAskNothingOfTheServer) {
       {"tensor", "midcoders/x", "W_mid", "--slice", "3:"},
       {"jobs", "--state", "done"},
       {"job"},
-      {"job", "show"},
       {"watch"},
       {"cancel", "a", "b"},
       {"midcoders", "show"},
       {"midcoders", "rename", "x"},
+      {"midcoders", "import"},
+      {"midcoders", "import", "m.pt", "--layer", "1", "--transcoder", "models/tiny/transcoders/layer1"},
+      {"midcoders", "export", "x"},
+      {"snapshots", "show"},
       {"history", "x", "--rows", "0"},
       {"info", "--timeout", "soon"},
       {"info", "--no-such-option"},
@@ -94,7 +114,8 @@ TEST(UsageTest, AServerThatIsNotThereHasItsOwnExitCode) {
     Outcome outcome = RunProgram(WithoutServer({verb}));
     EXPECT_EQ(outcome.code, 4);
     EXPECT_EQ(outcome.out, "");
-    EXPECT_THAT(outcome.err, HasSubstr("127.0.0.1:1"));
+    EXPECT_THAT(outcome.err, HasSubstr("no server answers at 127.0.0.1:1: is it running"));
+    EXPECT_THAT(outcome.err, HasSubstr("superposed --config"));
     EXPECT_THAT(outcome.err, HasSubstr("UNAVAILABLE"));
   }
 }
@@ -123,7 +144,7 @@ TEST(UsageTest, TheServersAddressMayStandInTheEnvironment) {
   Outcome outcome = RunProgram({"info"});
   unsetenv("SUPERPOSE_SERVER");
   EXPECT_EQ(outcome.code, 4);
-  EXPECT_THAT(outcome.err, HasSubstr("127.0.0.1:1 "));
+  EXPECT_THAT(outcome.err, HasSubstr("127.0.0.1:1:"));
 }
 
 TEST(UsageTest, VersionIsPrinted) {

@@ -1,12 +1,18 @@
 """Writes the fixtures of tests/lib/model: small random GPT-2 models as transformers saves them, and what transformers
-computes with them.
+and TransformerLens compute with them.
 
-python make_fixtures.py     (needs torch, transformers 4.57 and safetensors; writes beside itself)
+python make_fixtures.py     (needs transformer-lens 2.18.0, and with its numpy 1.26 "datasets<4" "pyarrow<19";
+transformers 4.57; safetensors; writes beside itself)
 
-Each folder holds a model and expected.safetensors, computed in float64: tokens [s, p]; log_probabilities [s, p,
-vocab]; loss [s, p - 1]; and for each layer resid_mid (the residual stream after attention, less its mean over
-d_model), x_hat (the same, normalised, before gain and bias), pre (before the activation function) and out (the
-MLP's output, less its mean over d_model).
+Each folder holds a model and two files, both computed in float64.
+
+expected.safetensors, by transformers: tokens [s, p]; log_probabilities [s, p, vocab]; loss [s, p - 1]; and for each
+layer resid_mid (the residual stream after attention, less its mean over d_model), x_hat (the same, normalised, before
+gain and bias), pre (before the activation function) and out (the MLP's output, less its mean over d_model).
+
+transformer_lens.safetensors, by TransformerLens, rounded to float32, under its own names: the weights after fold_ln,
+center_writing_weights, center_unembed and fold_value_biases; and for the same tokens ln2.hook_normalized, mlp.hook_pre
+and hook_mlp_out. To keep it small, of the layers only the first and the last.
 """
 
 import pathlib
@@ -14,6 +20,8 @@ import pathlib
 import safetensors.torch
 import torch
 import transformers
+from transformer_lens import HookedTransformer, HookedTransformerConfig
+from transformer_lens.pretrained.weight_conversions import convert_gpt2_weights
 
 HERE = pathlib.Path(__file__).parent
 CONFIGS = {
@@ -97,8 +105,56 @@ def expected(model: transformers.GPT2LMHeadModel) -> dict[str, torch.Tensor]:
     return {key: tensor.contiguous() for key, tensor in result.items()}
 
 
+def lens(model: transformers.GPT2LMHeadModel) -> HookedTransformer:
+    """The model in TransformerLens, processed as HookedTransformer.from_pretrained does by default."""
+    config = model.config
+    hooked = HookedTransformer(
+        HookedTransformerConfig(
+            n_layers=config.n_layer,
+            d_model=config.n_embd,
+            n_heads=config.n_head,
+            d_head=config.n_embd // config.n_head,
+            d_mlp=config.n_inner or 4 * config.n_embd,
+            n_ctx=config.n_positions,
+            d_vocab=config.vocab_size,
+            eps=config.layer_norm_epsilon,
+            act_fn=config.activation_function,
+            use_attn_scale=config.scale_attn_weights,
+            scale_attn_by_inverse_layer_idx=config.scale_attn_by_inverse_layer_idx,
+            normalization_type="LN",
+            original_architecture="GPT2LMHeadModel",
+            dtype=torch.float64,
+            device="cpu",
+        )
+    )
+    hooked.load_and_process_state_dict(
+        convert_gpt2_weights(model.double(), hooked.cfg),
+        fold_ln=True,
+        center_writing_weights=True,
+        center_unembed=True,
+        fold_value_biases=True,
+    )
+    return hooked
+
+
+def lens_expected(model: transformers.GPT2LMHeadModel, tokens: torch.Tensor) -> dict[str, torch.Tensor]:
+    hooked = lens(model)
+    with torch.no_grad():
+        _, cache = hooked.run_with_cache(tokens.long())
+    result = {name: tensor for name, tensor in hooked.state_dict().items() if not name.endswith(("mask", "IGNORE"))}
+    for layer in range(model.config.n_layer):
+        for hook in ("ln2.hook_normalized", "mlp.hook_pre", "hook_mlp_out"):
+            result[f"blocks.{layer}.{hook}"] = cache[f"blocks.{layer}.{hook}"]
+    for layer in range(1, model.config.n_layer - 1):
+        result = {name: tensor for name, tensor in result.items() if not name.startswith(f"blocks.{layer}.")}
+    return {name: tensor.float().contiguous() for name, tensor in result.items()}
+
+
 if __name__ == "__main__":
     for folder, settings in CONFIGS.items():
         random_model = build(folder, settings)
         save(folder, random_model)
-        safetensors.torch.save_file(expected(random_model), HERE / folder / "expected.safetensors")
+        computed = expected(random_model)
+        safetensors.torch.save_file(computed, HERE / folder / "expected.safetensors")
+        processed = lens_expected(random_model, computed["tokens"])
+        safetensors.torch.save_file(processed, HERE / folder / "transformer_lens.safetensors")

@@ -58,6 +58,8 @@ def save_configs() -> None:
     }.items():
         save(f"{name}.pt", {"cfg": config(**fields), "state_dict": state()})
     save("without_cfg.pt", {"state_dict": state()})
+    save("dict_cfg.pt", {"cfg": {"hook_point_layer": 8}, "state_dict": state()})
+    save("dict_cfg_of_sae.pt", {"cfg": {"is_transcoder": False}, "state_dict": state()})
     save("without_state_dict.pt", {"cfg": config()})
     save("list.pt", [state()])
     save("state_list.pt", {"cfg": config(), "state_dict": [torch.zeros(2)]})
@@ -74,6 +76,7 @@ def save_states() -> None:
         "without_w_dec": state(W_dec=None),
         "without_b_dec": state(b_dec=None),
         "w_enc_vector": state(W_enc=torch.zeros(6)),
+        "no_features": state(W_enc=torch.zeros(2, 0), b_enc=torch.zeros(0), W_dec=torch.zeros(0, 2)),
         "w_dec_not_transposed": state(W_dec=torch.zeros(2, 3)),
         "b_enc_short": state(b_enc=torch.zeros(2)),
         "b_dec_out_long": state(b_dec_out=torch.zeros(3)),

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -50,6 +51,13 @@ std::string LittleEndian(const std::vector<Integer>& ids) {
   return bytes;
 }
 
+CorpusFiles FilesAt(const std::string& path, const std::string& token_dtype = "") {
+  CorpusFiles files;
+  files.paths = {path};
+  files.token_dtype = token_dtype;
+  return files;
+}
+
 class CorpusTest : public testing::Test {
  protected:
   using Loaded = absl::StatusOr<std::shared_ptr<const Corpus>>;
@@ -59,18 +67,18 @@ class CorpusTest : public testing::Test {
     folder_.Write("merges.txt", "#version: 0.2\na b\n");
     ASSERT_OK_AND_ASSIGN(tokenizer_, Tokenizer::Load(folder_.path()));
   }
-  Loaded Load(const CorpusFile& file, int64_t vocab_size = kVocabulary, int64_t bos = kBos) const {
-    return Corpus::Load(file, tokenizer_.get(), vocab_size, bos, kEos);
+  Loaded Load(const CorpusFiles& files, int64_t vocab_size = kVocabulary, int64_t bos = kBos) const {
+    return Corpus::Load(files, tokenizer_.get(), vocab_size, bos, std::min(kEos, vocab_size - 1));
   }
   Loaded LoadFile(const std::string& name, absl::string_view bytes) const {
-    return Load({.path = folder_.Write(name, bytes), .token_dtype = ""});
+    return Load(FilesAt(folder_.Write(name, bytes)));
   }
   Loaded LoadBin(absl::string_view bytes, const std::string& dtype) const {
-    return Load({.path = folder_.Write("ids.bin", bytes), .token_dtype = dtype});
+    return Load(FilesAt(folder_.Write("ids.bin", bytes), dtype));
   }
   Loaded LoadNpy(const at::Tensor& ids, int64_t vocab_size = kVocabulary, int64_t bos = kBos) const {
     EXPECT_OK(WriteNpy(folder_.File("ids.npy"), ids));
-    return Load({.path = folder_.File("ids.npy"), .token_dtype = ""}, vocab_size, bos);
+    return Load(FilesAt(folder_.File("ids.npy")), vocab_size, std::min(bos, vocab_size - 1));
   }
 
   TestFolder folder_;
@@ -226,6 +234,7 @@ TEST_F(CorpusTest, ASplitWithoutDocumentsIsTooSmall) {
   const absl::Status heldout = CutError(LoadFile("a.txt", "hello"), 2, CorpusSplit::kHeldout);
   EXPECT_THAT(heldout, IsError(kPrecondition, reason::kCorpusTooSmall));
   EXPECT_THAT(heldout, MessageHas("\"heldout\" has 0 tokens"));
+  EXPECT_THAT(heldout, MessageHas("0 of 1 documents are held out: ask for split \"all\""));
   const auto corpus = LoadFile("b.txt", "document 35");
   EXPECT_THAT(CutError(corpus, 2, CorpusSplit::kTrain), IsError(kPrecondition, reason::kCorpusTooSmall));
   EXPECT_EQ(Cut(corpus, 12, CorpusSplit::kHeldout).size(), 1U);
@@ -258,6 +267,14 @@ TEST_F(CorpusTest, TheContentHashIsOfTheIdsAndTheCut) {
   EXPECT_NE((*LoadFile("b.jsonl", Line("x") + Line("yz")))->content_hash(), two);
 }
 
+// As Python's hashlib and struct give it: jobs of before go on only if it stays.
+TEST_F(CorpusTest, TheContentHashIsOfTheseBytesForEver) {
+  EXPECT_EQ((*LoadNpy(at::arange(1, 5, at::kLong)))->content_hash(),
+            "113f23e4ff513a28a4c0b73734fa63bbe300783b7b51dbd46cfa975925352093");
+  EXPECT_EQ((*LoadFile("a.jsonl", Line("xy") + Line("z")))->content_hash(),
+            "1d5718798089087bfbf1689548ab4607fa14dec5f268d0bf63c2e875905c4ce9");
+}
+
 TEST_F(CorpusTest, IdsOutsideTheVocabularyAreNamed) {
   EXPECT_OK(LoadNpy(at::tensor({0, 9}, at::kLong), 10));
   for (const int64_t id : {int64_t{10}, int64_t{-1}, int64_t{1} << 40}) {
@@ -269,9 +286,9 @@ TEST_F(CorpusTest, IdsOutsideTheVocabularyAreNamed) {
   }
   EXPECT_THAT(LoadNpy(at::tensor({int64_t{-1}}, at::kLong).view(at::kUInt64)),
               IsError(kInvalid, reason::kTokenOutOfRange));
-  const CorpusFile text = {.path = folder_.Write("a.txt", "ab"), .token_dtype = ""};
-  EXPECT_OK(Load(text, kAb + 1));
-  EXPECT_THAT(Load(text, kAb), IsError(kInvalid, reason::kTokenOutOfRange));
+  const CorpusFiles text = FilesAt(folder_.Write("a.txt", "ab"));
+  EXPECT_OK(Load(text, kAb + 1, 0));
+  EXPECT_THAT(Load(text, kAb, 0), IsError(kInvalid, reason::kTokenOutOfRange));
 }
 
 TEST_F(CorpusTest, ArraysThatHoldNoTokenIdsAreUnsupported) {
@@ -310,7 +327,7 @@ TEST_F(CorpusTest, OtherEndingsAndMissingFilesAreNamed) {
     EXPECT_THAT(corpus, MessageHas(".jsonl"));
   }
   for (const char* name : {"nowhere.npy", "nowhere.bin", "nowhere.txt", "nowhere.jsonl"}) {
-    const auto corpus = Load({.path = folder_.File(name), .token_dtype = ""});
+    const auto corpus = Load(FilesAt(folder_.File(name)));
     EXPECT_THAT(corpus, IsError(absl::StatusCode::kNotFound, reason::kFileNotFound));
     EXPECT_THAT(corpus, MessageHas(name));
   }
@@ -318,11 +335,11 @@ TEST_F(CorpusTest, OtherEndingsAndMissingFilesAreNamed) {
 
 TEST_F(CorpusTest, TextNeedsATokenizerAndTokenFilesDoNot) {
   for (const char* name : {"a.txt", "a.jsonl"}) {
-    const CorpusFile file = {.path = folder_.Write(name, Line("x")), .token_dtype = ""};
+    const CorpusFiles file = FilesAt(folder_.Write(name, Line("x")));
     EXPECT_THAT(Corpus::Load(file, nullptr, kVocabulary, kBos, kEos),
                 IsError(kPrecondition, reason::kTokenizerMissing));
   }
-  const CorpusFile bin = {.path = folder_.Write("a.bin", LittleEndian<uint16_t>({1})), .token_dtype = ""};
+  const CorpusFiles bin = FilesAt(folder_.Write("a.bin", LittleEndian<uint16_t>({1})));
   EXPECT_OK(Corpus::Load(bin, nullptr, kVocabulary, kBos, kEos));
 }
 
@@ -344,6 +361,119 @@ TEST_F(CorpusTest, LinesThatAreNoDocumentsAreNamedByTheirNumber) {
     EXPECT_THAT(corpus, MessageHas("a.jsonl, line 2"));
   }
   EXPECT_THAT(LoadFile("deep.jsonl", std::string(100000, '[')), IsError(kInvalid, reason::kFileCorrupt));
+}
+
+TEST_F(CorpusTest, FilesFollowOneAnotherAsOneCorpus) {
+  CorpusFiles files;
+  files.paths = {folder_.Write("b.jsonl", Line("ab") + Line("x")), folder_.Write("a.jsonl", Line("yz"))};
+  const auto corpus = Load(files);
+  EXPECT_EQ(Cut(corpus, 7), (Rows{{kBos, kAb, kEos, 'x', kEos, 'y', 'z'}}));
+  EXPECT_EQ((*corpus)->documents(), 3);
+  EXPECT_EQ((*corpus)->files(), 2);
+  const auto one = LoadFile("all.jsonl", Line("ab") + Line("x") + Line("yz"));
+  EXPECT_EQ((*corpus)->content_hash(), (*one)->content_hash()) << "where files end is no part of the content";
+  EXPECT_EQ((*one)->files(), 1);
+}
+
+TEST_F(CorpusTest, TokenFilesFollowOneAnotherAsOneRow) {
+  CorpusFiles files;
+  for (const char* name : {"0.npy", "1.npy", "2.npy"}) files.paths.push_back(folder_.File(name));
+  ASSERT_OK(WriteNpy(files.paths[0], at::tensor({1, 2, 3}, at::kLong)));
+  ASSERT_OK(WriteNpy(files.paths[1], at::tensor({4}, at::kLong).to(at::kUInt16)));
+  ASSERT_OK(WriteNpy(files.paths[2], at::tensor({5, 6, 7}, at::kInt)));
+  const auto corpus = Load(files);
+  EXPECT_EQ(Cut(corpus, 8), (Rows{{kBos, 1, 2, 3, 4, 5, 6, 7}}));
+  EXPECT_EQ(Cut(corpus, 4), (Rows{{kBos, 1, 2, 3}, {kBos, 4, 5, 6}})) << "a chunk reaches over the ends of files";
+  const auto one = LoadNpy(at::arange(1, 8, at::kLong));
+  EXPECT_EQ((*corpus)->content_hash(), (*one)->content_hash());
+}
+
+TEST_F(CorpusTest, ArraysMustHaveRowsOfOneLength) {
+  CorpusFiles files;
+  for (const char* name : {"a.npy", "b.npy"}) files.paths.push_back(folder_.File(name));
+  ASSERT_OK(WriteNpy(files.paths[0], at::zeros({2, 3}, at::kLong)));
+  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{2, 4}, {6}}) {
+    ASSERT_OK(WriteNpy(files.paths[1], at::zeros(shape, at::kLong)));
+    const auto corpus = Load(files);
+    EXPECT_THAT(corpus, IsError(kInvalid, reason::kFileUnsupported));
+    EXPECT_THAT(corpus, MessageHas("b.npy"));
+  }
+  ASSERT_OK(WriteNpy(files.paths[1], at::ones({1, 3}, at::kLong)));
+  EXPECT_EQ(Cut(Load(files), 3), (Rows{{0, 0, 0}, {0, 0, 0}, {1, 1, 1}}));
+}
+
+// By hand: NumPy's own files have their numbers at a multiple of 64.
+TEST_F(CorpusTest, NumbersMayStandAtAnyPlaceInAFile) {
+  for (size_t shift = 0; shift < 4; ++shift) {
+    std::string header = "{'descr': '<u4', 'fortran_order': False, 'shape': (3,), }" + std::string(shift, ' ') + "\n";
+    std::string file("\x93NUMPY\x01\x00", 8);
+    file +=
+        LittleEndian<uint16_t>({static_cast<uint16_t>(header.size())}) + header + LittleEndian<uint32_t>({7, 258, 9});
+    EXPECT_EQ(Cut(LoadFile("shifted.npy", file), 4), (Rows{{kBos, 7, 258, 9}})) << shift;
+  }
+}
+
+TEST_F(CorpusTest, AnIdOutsideTheVocabularyIsNamedWithItsOwnFile) {
+  CorpusFiles files;
+  files.paths = {folder_.Write("good.bin", LittleEndian<uint16_t>({1, 2})),
+                 folder_.Write("bad.bin", LittleEndian<uint16_t>({3, 999}))};
+  const auto corpus = Load(files);
+  EXPECT_THAT(corpus, IsError(kInvalid, reason::kTokenOutOfRange));
+  EXPECT_THAT(corpus, MessageHas("bad.bin"));
+  EXPECT_THAT(corpus, MessageHas("token id 999 at position 1"));
+}
+
+TEST_F(CorpusTest, HeldOutDocumentsAndTheirTokensAreCounted) {
+  const auto corpus = LoadFile("docs.jsonl", Line("a") + Line("document 35") + Line("b") + Line("document 59"));
+  EXPECT_EQ((*corpus)->heldout_documents(), 2);
+  EXPECT_EQ((*corpus)->heldout_tokens(), 11 + 1 + 11) << "the end-of-text between them counts";
+  EXPECT_EQ((*LoadFile("none.jsonl", Line("a")))->heldout_tokens(), 0);
+  const auto row = LoadNpy(at::arange(10, at::kLong));
+  EXPECT_EQ((*row)->heldout_documents(), 0);
+  EXPECT_EQ((*row)->heldout_tokens(), 0);
+}
+
+TEST_F(CorpusTest, TheModelsOwnIdsMustBeInItsVocabularyWhereTheyAreUsed) {
+  const CorpusFiles row = FilesAt(folder_.Write("a.bin", LittleEndian<uint16_t>({1, 2})));
+  for (const int64_t bad : {int64_t{-1}, int64_t{10}}) {
+    const auto corpus = Corpus::Load(row, nullptr, 10, bad, 0);
+    EXPECT_THAT(corpus, IsError(kInvalid, reason::kTokenOutOfRange));
+    EXPECT_THAT(corpus, MessageHas("bos_token_id"));
+    EXPECT_OK(Corpus::Load(row, nullptr, 10, 0, bad)) << "token files are not joined by end-of-text";
+  }
+  const auto text = Corpus::Load(FilesAt(folder_.Write("a.txt", "ab")), tokenizer_.get(), 300, 0, 300);
+  EXPECT_THAT(text, IsError(kInvalid, reason::kTokenOutOfRange));
+  EXPECT_THAT(text, MessageHas("eos_token_id"));
+  ASSERT_OK(WriteNpy(folder_.File("rows.npy"), at::zeros({2, 2}, at::kLong)));
+  EXPECT_OK(Corpus::Load(FilesAt(folder_.File("rows.npy")), nullptr, 10, 99, 99)) << "rows are used as they are";
+}
+
+TEST_F(CorpusTest, ACorpusOfOneTokenIsTooSmallWhenItIsUsed) {
+  for (const auto& corpus : {LoadBin(LittleEndian<uint16_t>({5}), ""), LoadFile("a.txt", "x")}) {
+    ASSERT_OK(corpus);
+    EXPECT_EQ((*corpus)->tokens(), 1);
+    EXPECT_THAT(CutError(corpus, 3), IsError(kPrecondition, reason::kCorpusTooSmall));
+    EXPECT_EQ(Cut(corpus, 2).size(), 1U);
+  }
+}
+
+TEST_F(CorpusTest, AFormatThatIsGivenGoesBeforeTheNames) {
+  CorpusFiles files = FilesAt(folder_.Write("5f3a", Line("xy")));
+  files.format = ".jsonl";
+  EXPECT_EQ(Cut(Load(files), 3), (Rows{{kBos, 'x', 'y'}}));
+  files.format = ".txt";
+  EXPECT_EQ((*Load(files))->tokens(), static_cast<int64_t>(Line("xy").size()));
+}
+
+TEST_F(CorpusTest, ReadingEndsWhenItIsCancelled) {
+  CorpusFiles files = FilesAt(folder_.Write("a.jsonl", Line("x") + Line("y") + Line("z")));
+  int asked = 0;
+  files.is_cancelled = [&] { return ++asked > 2; };
+  EXPECT_EQ(Load(files).status().code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(CorpusTest, WrongTypesSayWhatWouldBeRight) {
+  EXPECT_THAT(LoadNpy(at::zeros({4}, at::kFloat)), MessageHas("astype(numpy.uint16)"));
 }
 
 }  // namespace

@@ -30,6 +30,22 @@ TEST(ComputeThread, AllThreadsTakePart) {
   });
 }
 
+TEST(ComputeThread, ALoadingThreadComputesAlone) {
+  OnNewThread([] {
+    ConfigureComputeThread(2);
+    at::ones({8}).sum();
+    OnNewThread([] {
+      ConfigureLoadingThread();
+      at::ones({1 << 20}).sum();
+      EXPECT_EQ(at::get_num_threads(), 1);
+      std::set<std::thread::id> ids;
+      at::parallel_for(0, 2, 1, [&](int64_t, int64_t) { ids.insert(std::this_thread::get_id()); });
+      EXPECT_EQ(ids.size(), 1);
+    });
+    EXPECT_EQ(at::get_num_threads(), 2) << "the computing thread keeps its own";
+  });
+}
+
 #if defined(__x86_64__)
 TEST(ComputeThread, EveryWorkerFlushesDenormals) {
   constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;

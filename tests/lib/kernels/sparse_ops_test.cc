@@ -72,6 +72,25 @@ TEST_P(SparseOps, ProductOfNoEntriesIsTheBias) {
   EXPECT_EQ(SparseTimesDense(To(NoEntries(0, 9), device()), at::randn({9, 5}).to(device()), {}).size(0), 0);
 }
 
+TEST_P(SparseOps, TheBiasOfOneRowStaysAsItWas) {
+  const SparseActivations z = To({at::tensor({0, 1}, at::kLong), at::zeros({1}, at::kInt), at::ones({1}), 2}, device());
+  const at::Tensor weight = at::ones({2, 3}).to(device()), bias = at::full({3}, 0.5).to(device());
+  for (int call = 0; call < 2; ++call) {
+    const at::Tensor product = SparseTimesDense(z, weight, bias);
+    EXPECT_TRUE(at::equal(product.cpu(), at::full({1, 3}, 1.5)));
+    EXPECT_TRUE(at::equal(bias.cpu(), at::full({3}, 0.5)));
+  }
+}
+
+TEST_P(SparseOps, ProductRefusesABiasOfAnotherKind) {
+  const SparseActivations z = To(NoEntries(2, 9), device());
+  const at::Tensor weight = at::randn({9, 5}).to(device());
+  const std::vector<at::Tensor> biases = {at::randn({4}), at::randn({1}), at::randn({1, 5}),
+                                          at::randn({5}, at::kDouble), at::randn({})};
+  for (const at::Tensor& bias : biases)
+    EXPECT_THROW(SparseTimesDense(z, weight, bias.to(device())), c10::Error) << bias.sizes();
+}
+
 TEST_P(SparseOps, ProductWithOneFeature) {
   const SparseActivations z{at::tensor({0, 1, 1, 2}, at::kLong), at::zeros({2}, at::kInt), at::tensor({2.0f, 3.0f}), 1};
   const at::Tensor product = SparseTimesDense(To(z, device()), at::tensor({1.0f, 10.0f}).view({1, 2}).to(device()), {});

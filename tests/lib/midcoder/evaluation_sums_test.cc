@@ -39,6 +39,39 @@ TEST(EvaluationSums, LossRecoveredIsAbsentWhenTheGapIsNoise) {
   EXPECT_EQ(WithLosses({{{5, 5}, {0, 0}, {0, 0}, {1, 1}, {0, 0}, {0, 0}}}).Result().count("loss_recovered_mean"), 0);
 }
 
+// Two sequences of two predicting positions; the first starts with BOS.
+EvaluationSums WithBos(const std::array<double, 4>& model, const std::array<double, 4>& zero) {
+  EvaluationSums sums(at::zeros({2}), 3);
+  for (size_t v = 0; v < kVariantNames.size(); ++v) {
+    const auto& values = v == kZeroVariant ? zero : model;
+    const at::Tensor ce = at::tensor(at::ArrayRef<double>(values), at::kDouble).view({2, 2});
+    sums.AddLosses(static_cast<EvaluationVariant>(v), ce, at::zeros_like(ce), at::tensor({1, 0}).to(at::kBool));
+  }
+  return sums;
+}
+
+TEST(EvaluationSums, LossesWithoutBosLeaveItsPositionOut) {
+  const EvaluationResult result = WithBos({9.0, 1.0, 2.0, 4.0}, {9.0, 6.0, 7.0, 8.0}).Result();
+  EXPECT_DOUBLE_EQ(result.at("ce_model"), 16.0 / 4);
+  EXPECT_DOUBLE_EQ(result.at("ce_model_no_bos"), 7.0 / 3);
+  EXPECT_DOUBLE_EQ(result.at("se_ce_model"), 1.0);         // of 5 and 3
+  EXPECT_DOUBLE_EQ(result.at("se_ce_model_no_bos"), 1.0);  // of 1 and 3
+  // Gaps of 2.5 and 4.5, mean 3.5 and standard error 1; without BOS 5 and 4.5.
+  EXPECT_DOUBLE_EQ(result.at("loss_recovered_midcoder"), 1.0);
+  EXPECT_DOUBLE_EQ(result.at("loss_recovered_midcoder_no_bos"), 1.0);
+}
+
+TEST(EvaluationSums, AFigureThatIsNotFiniteIsAbsent) {
+  const double nan = std::nan("");
+  EvaluationResult result = WithBos({9.0, nan, 2.0, 4.0}, {9.0, 6.0, 7.0, 8.0}).Result();
+  for (const auto& [name, value] : result) EXPECT_TRUE(std::isfinite(value)) << name;
+  EXPECT_EQ(result.count("ce_model") + result.count("se_ce_model") + result.count("ce_model_no_bos"), 0);
+  EXPECT_EQ(result.count("ce_zero"), 1);
+  result = WithBos({nan, 1.0, 2.0, 4.0}, {9.0, 6.0, 7.0, 8.0}).Result();  // at BOS alone
+  EXPECT_EQ(result.count("ce_model"), 0);
+  EXPECT_DOUBLE_EQ(result.at("ce_model_no_bos"), 7.0 / 3);
+}
+
 TEST(EvaluationSums, ErrorsAreDividedByTheirWidthAndSplitByBos) {
   EvaluationSums sums(at::zeros({2}), 3);
   const at::Tensor errors = at::tensor({6.0, 12.0, 18.0, 24.0}, at::kDouble).view({2, 2});
@@ -48,8 +81,10 @@ TEST(EvaluationSums, ErrorsAreDividedByTheirWidthAndSplitByBos) {
   EXPECT_DOUBLE_EQ(result.at("mse_mid"), 15.0 / 3);
   EXPECT_DOUBLE_EQ(result.at("mse_mid_no_bos"), 18.0 / 3);
   EXPECT_DOUBLE_EQ(result.at("mse_out"), 15.0 / 2);
-  // Outputs but BOS: (1, 3), (2, 1), (3, 2) about (2, 2): squared deviations sum to 4.
-  EXPECT_DOUBLE_EQ(result.at("fvu_midcoder"), (12.0 + 18.0 + 24.0) / 4);
+  // Outputs: (100, 0), (1, 3), (2, 1), (3, 2) about (26.5, 1.5); but BOS about (2, 2): squared deviations sum to 4.
+  EXPECT_DOUBLE_EQ(result.at("fvu_midcoder"), (6.0 + 12.0 + 18.0 + 24.0) / (7205.0 + 5.0));
+  EXPECT_DOUBLE_EQ(result.at("fvu_midcoder_no_bos"), (12.0 + 18.0 + 24.0) / 4);
+  EXPECT_DOUBLE_EQ(result.at("fvu_transcoder_no_bos"), (12.0 + 18.0 + 24.0) / 4);
   EXPECT_EQ(result.at("tokens"), 4);
 }
 
@@ -58,6 +93,7 @@ TEST(EvaluationSums, AnOutputWithoutVarianceHasNoShareOfIt) {
   const at::Tensor errors = at::ones({1, 2}, at::kDouble);
   sums.AddErrors({errors, errors, errors}, at::zeros({1, 2, 2}), at::zeros({1}, at::kBool));
   EXPECT_EQ(sums.Result().count("fvu_midcoder"), 0);
+  EXPECT_EQ(sums.Result().count("fvu_midcoder_no_bos"), 0);
 }
 
 }  // namespace

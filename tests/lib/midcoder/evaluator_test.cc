@@ -4,6 +4,7 @@
 
 #include "tests/lib/midcoder/golden.h"
 #include "tests/status_matchers.h"
+#include "tests/support/devices.h"
 
 namespace superpose {
 namespace {
@@ -13,13 +14,15 @@ constexpr int64_t kLayer = 1;
 class EvaluatorTest : public testing::Test {
  protected:
   void SetUp() override {
-    model_ = GoldenModel();
-    transcoder_ = GoldenTranscoder();
+    if (IsMissing(device())) GTEST_SKIP() << "no such device here";
+    model_ = GoldenModel(device());
+    transcoder_ = GoldenTranscoder(device());
     ASSERT_TRUE(model_ && transcoder_);
     midcoder_ = TrainedMidcoder(MidForm::kDMlp, "tiny_mid_d_mlp_f32.safetensors");
     ASSERT_TRUE(midcoder_);
   }
 
+  virtual at::DeviceType device() const { return at::kCPU; }
   std::shared_ptr<const Midcoder> TrainedMidcoder(MidForm form, const std::string& file, int64_t layer = kLayer) const {
     auto midcoder = Midcoder::FromTensors(form, MidGate::kRelu, layer, *model_, transcoder_->d_sae(),
                                           WithoutPrefix(GoldenTensors(file), "after_50."));
@@ -52,7 +55,13 @@ struct GoldenEvaluation {
   double ce_midcoder, mse_mid, mse_out;
 };
 
-TEST_F(EvaluatorTest, EqualsTheReference) {
+class EvaluatorOnDevice : public EvaluatorTest, public testing::WithParamInterface<at::DeviceType> {
+ protected:
+  at::DeviceType device() const override { return GetParam(); }
+};
+INSTANTIATE_TEST_SUITE_P(Devices, EvaluatorOnDevice, testing::ValuesIn(kDeviceTypes), DeviceTest::Name);
+
+TEST_P(EvaluatorOnDevice, EqualsTheReference) {
   for (const GoldenEvaluation& golden : {GoldenEvaluation{MidForm::kDMlp, "tiny_mid_d_mlp_f32.safetensors",
                                                           6.8001831983292655, 1.1821981560613477, 2.0351849788815524},
                                          GoldenEvaluation{MidForm::kDModel, "tiny_mid_d_model_f32.safetensors",
@@ -88,6 +97,7 @@ TEST_F(EvaluatorTest, RoundsUpToWholeBatchesAndStopsAtTheEnd) {
   EXPECT_EQ(Evaluate(tokens, {.tokens = 5 * 32, .batch_size = 5}).at("sequences"), 5);
   EXPECT_EQ(Evaluate(tokens, {.tokens = 5 * 32 + 1, .batch_size = 5}).at("sequences"), 10);
   EXPECT_EQ(Evaluate(tokens.narrow(0, 0, 7), {.tokens = 1'000'000'000'000, .batch_size = 5}).at("sequences"), 7);
+  EXPECT_EQ(Evaluate(tokens.narrow(0, 0, 7), {.tokens = 1, .batch_size = INT64_MAX}).at("sequences"), 7);
 }
 
 // Everything again, dense and in one go, from the model's own forward pass.
@@ -104,7 +114,7 @@ class Brute {
     const at::Tensor bias = MeanWithoutBos((mlp_.out - relu_out).narrow(0, 0, window));
     replacements_ = {mlp_.out,
                      output.mlp_out.view_as(mlp_.out),
-                     (*transcoder.Decode(z)).view_as(mlp_.out),
+                     (*transcoder.Decode(z, mlp_.x_hat.flatten(0, 1))).view_as(mlp_.out),
                      at::zeros_like(mlp_.out),
                      MeanWithoutBos(mlp_.out.narrow(0, 0, window)).expand_as(mlp_.out).clone(),
                      relu_out + bias};
@@ -120,9 +130,28 @@ class Brute {
   }
   at::Tensor Errors(size_t v) const { return (replacements_[v] - mlp_.out).to(at::kDouble).square().mean(-1); }
   at::Tensor MidErrors() const { return (mid_ - mlp_.pre).to(at::kDouble).square().mean(-1); }
-  double Fvu(size_t v) const {
+  at::Tensor FvuWithoutBos(size_t v) const {
     const at::Tensor deviation = (mlp_.out - MeanWithoutBos(mlp_.out)).to(at::kDouble).square().mean(-1);
-    return (KeepWithoutBos(Errors(v)).sum() / KeepWithoutBos(deviation).sum()).item<double>();
+    return KeepWithoutBos(Errors(v)).sum() / KeepWithoutBos(deviation).sum();
+  }
+  at::Tensor Fvu(size_t v) const {
+    const at::Tensor out = mlp_.out.to(at::kDouble).flatten(0, 1);
+    return Errors(v).sum() / (out - out.mean(0)).square().mean(-1).sum();
+  }
+  at::Tensor LossRecovered(size_t v) const {
+    const auto mean = [&](size_t variant) { return ce[variant].mean(); };
+    return (mean(kZeroVariant) - mean(v)) / (mean(kZeroVariant) - mean(kModelVariant));
+  }
+  at::Tensor LossRecoveredWithoutBos(size_t v) const {
+    const auto mean = [&](size_t variant) { return KeepWithoutBos(ce[variant]).mean(); };
+    return (mean(kZeroVariant) - mean(v)) / (mean(kZeroVariant) - mean(kModelVariant));
+  }
+  // Standard error over sequences.
+  at::Tensor ErrorOfCeWithoutBos(size_t v) const {
+    const at::Tensor first = ce[v].select(1, 0).masked_fill(bos_, 0);
+    const at::Tensor sums = first + ce[v].slice(1, 1).sum(1);
+    const at::Tensor means = sums / (ce[v].size(1) - bos_.to(at::kDouble));
+    return means.std(/*unbiased=*/true) / std::sqrt(means.numel());
   }
 
  private:
@@ -170,6 +199,7 @@ void ExpectEqualsBrute(const EvaluationResult& result, const Brute& brute) {
     near("ce_" + name + "_no_bos", brute.KeepWithoutBos(brute.ce[v]).mean());
     const at::Tensor by_sequence = brute.ce[v].mean(1);
     near("se_ce_" + name, by_sequence.std(/*unbiased=*/true) / std::sqrt(by_sequence.numel()));
+    near("se_ce_" + name + "_no_bos", brute.ErrorOfCeWithoutBos(v));
     if (v == kModelVariant) continue;
     near("kl_" + name, brute.kl[v].mean());
     near("kl_" + name + "_no_bos", brute.KeepWithoutBos(brute.kl[v]).mean());
@@ -180,8 +210,10 @@ void ExpectEqualsBrute(const EvaluationResult& result, const Brute& brute) {
   near("mse_out_no_bos", brute.KeepWithoutBos(brute.Errors(kMidcoderVariant)).mean());
   near("mse_out_transcoder", brute.Errors(kTranscoderVariant).mean());
   near("mse_out_transcoder_no_bos", brute.KeepWithoutBos(brute.Errors(kTranscoderVariant)).mean());
-  near("fvu_midcoder", at::tensor(brute.Fvu(kMidcoderVariant), at::kDouble));
-  near("fvu_transcoder", at::tensor(brute.Fvu(kTranscoderVariant), at::kDouble));
+  near("fvu_midcoder", brute.Fvu(kMidcoderVariant));
+  near("fvu_midcoder_no_bos", brute.FvuWithoutBos(kMidcoderVariant));
+  near("fvu_transcoder", brute.Fvu(kTranscoderVariant));
+  near("fvu_transcoder_no_bos", brute.FvuWithoutBos(kTranscoderVariant));
   EXPECT_EQ(result.count("kl_model"), 0);
 }
 
@@ -192,7 +224,14 @@ TEST_F(EvaluatorTest, EveryFigureEqualsADenseComputation) {
   for (bool keep_bos : {false, true}) {
     const EvaluationResult result = Evaluate(tokens, {.tokens = 1'000'000, .keep_bos = keep_bos});
     EXPECT_EQ(result.at("sequences"), 616);
-    ExpectEqualsBrute(result, Brute(*model_, *transcoder_, *midcoder_, tokens, 512, keep_bos));
+    const Brute brute(*model_, *transcoder_, *midcoder_, tokens, 512, keep_bos);
+    ExpectEqualsBrute(result, brute);
+    for (EvaluationVariant v : {kMidcoderVariant, kTranscoderVariant, kMeanVariant, kReluGateVariant}) {
+      const std::string name = std::string("loss_recovered_") + kVariantNames[v];
+      if (result.count(name) == 0) continue;  // the gap is noise
+      EXPECT_NEAR(result.at(name), brute.LossRecovered(v).item<double>(), 2e-3) << name;
+      EXPECT_NEAR(result.at(name + "_no_bos"), brute.LossRecoveredWithoutBos(v).item<double>(), 2e-3) << name;
+    }
   }
 }
 

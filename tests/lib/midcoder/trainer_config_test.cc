@@ -58,14 +58,44 @@ TEST(Schedule, TrainTokensOvershootAsInTheReference) {
   EXPECT_EQ(StepsForEpochs(7, 10), 70);
 }
 
+TEST(Schedule, CountsThatDoNotFitAreTheLargest) {
+  constexpr int64_t kHuge = int64_t{1} << 40, kLargest = std::numeric_limits<int64_t>::max();
+  EXPECT_EQ(StepsForEpochs(kHuge, kHuge), kLargest);
+  EXPECT_EQ(StepsForTrainTokens(kLargest, 1, 1, 1), kLargest);  // the epoch that is one too many
+  EXPECT_EQ(StepsForTrainTokens(100, kHuge, kHuge, 10), 10);    // a long epoch, of which one is enough
+}
+
 TEST(Schedule, CosineMovesOncePerEpoch) {
   TrainerConfig config = Valid();
   config.steps = 45;  // 5 epochs, the last one short
   config.lr = 2e-3;
-  EXPECT_DOUBLE_EQ(LearningRate(config, 0), 2e-3);
-  EXPECT_DOUBLE_EQ(LearningRate(config, 9), 2e-3);
-  EXPECT_DOUBLE_EQ(LearningRate(config, 10), 1e-3 * (1 + std::cos(M_PI / 5)));
-  EXPECT_DOUBLE_EQ(LearningRate(config, 44), 1e-3 * (1 + std::cos(M_PI * 4 / 5)));
+  EXPECT_DOUBLE_EQ(LearningRate(config, config.lr, 0), 2e-3);
+  EXPECT_DOUBLE_EQ(LearningRate(config, config.lr, 9), 2e-3);
+  EXPECT_DOUBLE_EQ(LearningRate(config, config.lr, 10), 1e-3 * (1 + std::cos(M_PI / 5)));
+  EXPECT_DOUBLE_EQ(LearningRate(config, config.lr, 44), 1e-3 * (1 + std::cos(M_PI * 4 / 5)));
+}
+
+TEST(TrainerConfigTest, WithoutASweepTheConfigsOwnSettingsAreTheOnlyVariant) {
+  TrainerConfig config;
+  config.lr = 2e-3;
+  config.weight_decay = 3e-3;
+  config.mse_out_param = 4;
+  config.seed = 5;
+  const std::vector<TrainerVariant> variants = VariantsOf(config);
+  ASSERT_EQ(variants.size(), 1);
+  EXPECT_EQ(variants[0].lr, 2e-3);
+  EXPECT_EQ(variants[0].weight_decay, 3e-3);
+  EXPECT_EQ(variants[0].mse_out_param, 4);
+  EXPECT_EQ(variants[0].seed, 5);
+}
+
+TEST(TrainerConfigTest, EveryVariantOfASweepIsChecked) {
+  TrainerConfig config;
+  config.layers = {0};
+  config.sweep = {{}, {.lr = -1}};
+  EXPECT_THAT(ValidateTrainerConfig(config), IsError(absl::StatusCode::kInvalidArgument, reason::kConfigInvalid));
+  config.sweep = {{}, {.lr = 1}};
+  EXPECT_OK(ValidateTrainerConfig(config));
 }
 
 }  // namespace

@@ -1,11 +1,16 @@
 #include "lib/midcoder/trainer.h"
 
 #include <cmath>
+#include <fstream>
 #include <functional>
 #include <limits>
+#include <nlohmann/json.hpp>
 
+#include "lib/transcoder/transcoder_file.h"
 #include "tests/lib/midcoder/golden.h"
 #include "tests/status_matchers.h"
+#include "tests/support/devices.h"
+#include "tests/support/test_folder.h"
 
 namespace superpose {
 namespace {
@@ -17,10 +22,12 @@ Budget OneUnit() {
 class TrainerTest : public testing::Test {
  protected:
   void SetUp() override {
-    model_ = GoldenModel();
-    transcoder_ = GoldenTranscoder();
+    if (IsMissing(device())) GTEST_SKIP() << "no such device here";
+    model_ = GoldenModel(device());
+    transcoder_ = GoldenTranscoder(device());
     ASSERT_TRUE(model_ && transcoder_);
   }
+  virtual at::DeviceType device() const { return at::kCPU; }
 
   TrainerInputs Inputs(size_t layers = 1) const {
     return {model_, std::vector<std::shared_ptr<const Transcoder>>(layers, transcoder_), Sequences(GoldenTokens()),
@@ -51,26 +58,36 @@ class TrainerTest : public testing::Test {
   std::shared_ptr<const Transcoder> transcoder_;
 };
 
-class GoldenTraining : public TrainerTest, public testing::WithParamInterface<MidForm> {
+class GoldenTraining : public TrainerTest, public testing::WithParamInterface<std::tuple<MidForm, at::DeviceType>> {
+ public:
+  static std::string Name(const testing::TestParamInfo<ParamType>& info) {
+    const auto& [form, device] = info.param;
+    return (form == MidForm::kDMlp ? "DMlp" : "DModel") + NameOfDevice(device);
+  }
+
  protected:
+  MidForm form() const { return std::get<0>(GetParam()); }
+  at::DeviceType device() const override { return std::get<1>(GetParam()); }
   TensorMap Golden(const char* precision) const {
-    return GoldenTensors(std::string("tiny_mid_") + (GetParam() == MidForm::kDMlp ? "d_mlp" : "d_model") + "_" +
-                         precision + ".safetensors");
+    return GoldenTensors(std::string("tiny_mid_") + (form() == MidForm::kDMlp ? "d_mlp" : "d_model") + "_" + precision +
+                         ".safetensors");
   }
   // Against float64 where it was kept.
   static at::Tensor Best(const TensorMap& f32, const TensorMap& f64, const std::string& name) {
     return f64.count(name) ? f64.at(name) : f32.at(name);
   }
 };
-INSTANTIATE_TEST_SUITE_P(Forms, GoldenTraining, testing::Values(MidForm::kDMlp, MidForm::kDModel),
-                         [](const auto& info) { return info.param == MidForm::kDMlp ? "DMlp" : "DModel"; });
+INSTANTIATE_TEST_SUITE_P(FormsAndDevices, GoldenTraining,
+                         testing::Combine(testing::Values(MidForm::kDMlp, MidForm::kDModel),
+                                          testing::ValuesIn(kDeviceTypes)),
+                         GoldenTraining::Name);
 
 // Where float64 was kept the tolerance is a fifth of what the smallest broken rule does: a forgotten weight decay moves
 // W_mid by 1.4e-5 in 50 steps. W_mid after 1 and 10 steps was kept in float32 only, and lies up to 8.0e-6 and 2.8e-6
 // from float64 itself, since the first gradients are as small as AdamW's eps.
 TEST_P(GoldenTraining, ParametersAfter1And10And50Steps) {
   const TensorMap f32 = Golden("f32"), f64 = Golden("f64");
-  const auto trainer = NewTrainer(GoldenConfig(GetParam()));
+  const auto trainer = NewTrainer(GoldenConfig(form()));
   for (const auto& [step, float32_gap] : std::map<int64_t, double>{{1, 8.1e-6}, {10, 2.9e-6}, {50, 0}}) {
     RunToStep(*trainer, step);
     for (const auto& [name, tensor] : trainer->midcoder(0).tensors()) {
@@ -83,7 +100,7 @@ TEST_P(GoldenTraining, ParametersAfter1And10And50Steps) {
 
 TEST_P(GoldenTraining, LossesAndLearningRates) {
   const TensorMap golden = Golden("f64");
-  const auto trainer = NewTrainer(GoldenConfig(GetParam()));
+  const auto trainer = NewTrainer(GoldenConfig(form()));
   ASSERT_OK_AND_ASSIGN(const bool done, trainer->RunSlice(Budget::Unlimited()));
   EXPECT_TRUE(done);
   const std::vector<StepLoss> history = trainer->HistorySince(0);
@@ -111,7 +128,7 @@ TEST_P(GoldenTraining, ABrokenRuleShows) {
       [](auto& config) { config.mse_out_param = 0.999; },
   };
   for (size_t i = 0; i < breaks.size(); ++i) {
-    TrainerConfig config = GoldenConfig(GetParam());
+    TrainerConfig config = GoldenConfig(form());
     breaks[i](config);
     const auto trainer = NewTrainer(config);
     ASSERT_OK(trainer->RunSlice(Budget::Unlimited()));
@@ -170,6 +187,67 @@ TEST_F(TrainerTest, LayersTrainedTogetherEqualLayersTrainedAlone) {
   }
 }
 
+// Two seeds, in turn, so that variants of one seed are not neighbours.
+std::vector<TrainerVariant> FourVariants() {
+  return {{.lr = 1e-3, .weight_decay = 1e-3, .mse_out_param = 1, .seed = 3},
+          {.lr = 3e-3, .weight_decay = 0, .mse_out_param = 1, .seed = 4},
+          {.lr = 1e-3, .weight_decay = 1e-3, .mse_out_param = 0.25, .seed = 3},
+          {.lr = 5e-4, .weight_decay = 1e-2, .mse_out_param = 2, .seed = 4}};
+}
+
+TEST_F(TrainerTest, EachVariantOfASweepEqualsATrainerOfItsOwn) {
+  TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+  config.layers = {2, 0};
+  config.steps = 5;
+  config.order = SequenceOrder::kShuffled;
+  config.sweep = FourVariants();
+  const auto sweep = NewTrainer(config);
+  ASSERT_OK(sweep->RunSlice(Budget::Unlimited()));
+  ASSERT_EQ(sweep->midcoders(), 8);
+  for (int64_t index = 0; index < sweep->midcoders(); ++index) {
+    const TrainerVariant& variant = config.sweep[index % 4];
+    TrainerConfig alone_config = config;
+    alone_config.sweep.clear();
+    alone_config.layers = {config.layers[index / 4]};
+    alone_config.lr = variant.lr;
+    alone_config.weight_decay = variant.weight_decay;
+    alone_config.mse_out_param = variant.mse_out_param;
+    alone_config.seed = variant.seed;
+    const auto alone = NewTrainer(alone_config);
+    ASSERT_OK(alone->RunSlice(Budget::Unlimited()));
+    ExpectEqual(sweep->midcoder(index).tensors(), alone->midcoder(0).tensors());
+    const std::vector<StepLoss> alone_history = alone->HistorySince(0);
+    std::vector<StepLoss> history = sweep->HistorySince(0);
+    std::erase_if(history, [&](const StepLoss& loss) {
+      return loss.variant != index % 4 || loss.layer != alone_config.layers[0];
+    });
+    ASSERT_EQ(history.size(), alone_history.size());
+    for (size_t i = 0; i < history.size(); ++i) {
+      EXPECT_EQ(history[i].step, alone_history[i].step);
+      EXPECT_EQ(history[i].lr, alone_history[i].lr);
+      EXPECT_EQ(history[i].loss, alone_history[i].loss);
+    }
+  }
+}
+
+TEST_F(TrainerTest, VariantsOfOneSeedShareTheModelAndTheEncoder) {
+  const auto units_of = [&](size_t variants) {
+    TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+    config.steps = 1;
+    config.sweep = std::vector<TrainerVariant>(variants);
+    const auto trainer = NewTrainer(config);
+    int64_t units = 0;
+    while (trainer->step() < 1) {
+      EXPECT_OK(trainer->RunSlice(OneUnit()));
+      ++units;
+    }
+    return units;
+  };
+  const int64_t one = units_of(1), two = units_of(2), three = units_of(3);
+  EXPECT_EQ(three - two, two - one);
+  EXPECT_LT(two - one, one) << "a second variant adds its own tiles and updates only";
+}
+
 class CheckpointTest : public TrainerTest {
  protected:
   // Shuffled, and 100 sequences a step, so that a resumed job goes on within a later permutation.
@@ -180,6 +258,21 @@ class CheckpointTest : public TrainerTest {
     config.order = SequenceOrder::kShuffled;
     config.seed = 11;
     return config;
+  }
+  // The golden model with other settings, and with one weight changed by so much.
+  static std::shared_ptr<const Model> ModelWith(const nlohmann::json& settings, double change) {
+    const TestFolder folder;
+    std::ifstream golden(GoldenPath("model/config.json"));
+    nlohmann::json config = nlohmann::json::parse(golden);
+    config.update(settings);
+    folder.Write("config.json", config.dump());
+    TensorMap weights = GoldenTensors("model/model.safetensors");
+    weights["transformer.ln_f.bias"] = weights.at("transformer.ln_f.bias").clone();
+    weights["transformer.ln_f.bias"][3] += change;
+    EXPECT_OK(WriteSafetensors(folder.File("model.safetensors"), weights, {}));
+    auto model = Model::Load(folder.path(), at::kCPU);
+    EXPECT_OK(model);
+    return model.ok() ? *model : nullptr;
   }
 };
 
@@ -203,6 +296,28 @@ TEST_F(CheckpointTest, AResumedRunEndsWithTheSameBits) {
   EXPECT_EQ(resumed->HistorySince(11).back().loss, whole->HistorySince(11).back().loss);
 }
 
+TEST_F(CheckpointTest, AResumedSweepEndsWithTheSameBits) {
+  TrainerConfig config = Config();
+  config.steps = 6;
+  config.sweep = FourVariants();
+  const auto whole = NewTrainer(config);
+  RunToStep(*whole, 3);
+  const TensorMap tensors = Copy(whole->CheckpointTensors());
+  const StringMap metadata = whole->CheckpointMetadata();
+  RunToStep(*whole, 6);
+
+  const auto resumed = NewTrainer(config);
+  ASSERT_OK(resumed->RunSlice(OneUnit()));  // in the middle of a step: dropped
+  ASSERT_OK(resumed->Restore(tensors, metadata));
+  RunToStep(*resumed, 6);
+  ExpectEqual(resumed->CheckpointTensors(), whole->CheckpointTensors());
+
+  config.sweep[1].lr = 2e-3;
+  const absl::Status other = NewTrainer(config)->Restore(tensors, metadata);
+  EXPECT_THAT(other, IsError(absl::StatusCode::kFailedPrecondition, reason::kInputChanged));
+  EXPECT_THAT(other, MessageHas("config.sweep"));
+}
+
 TEST_F(CheckpointTest, OtherInputsAreRefusedByName) {
   const auto trainer = NewTrainer(Config());
   const TensorMap tensors = Copy(trainer->CheckpointTensors());
@@ -218,6 +333,37 @@ TEST_F(CheckpointTest, OtherInputsAreRefusedByName) {
     EXPECT_THAT(status, IsError(absl::StatusCode::kFailedPrecondition, reason::kInputChanged));
     EXPECT_THAT(status, MessageHas(key));
   }
+}
+
+TEST_F(CheckpointTest, AnotherModelTranscoderOrCorpusIsRefused) {
+  const auto writer = NewTrainer(Config());
+  const auto restore_into = [&](const TrainerInputs& inputs) {
+    auto reader = MidcoderTrainer::Create(inputs, Config());
+    EXPECT_OK(reader);
+    return (*reader)->Restore(writer->CheckpointTensors(), writer->CheckpointMetadata());
+  };
+  const auto expect_refused = [&](const TrainerInputs& inputs, const char* what) {
+    const absl::Status status = restore_into(inputs);
+    EXPECT_THAT(status, IsError(absl::StatusCode::kFailedPrecondition, reason::kInputChanged)) << what;
+    EXPECT_THAT(status, MessageHas(what));
+  };
+  EXPECT_OK(restore_into(Inputs()));
+  TrainerInputs inputs = Inputs();
+  inputs.corpus_hash = "another corpus";
+  expect_refused(inputs, "corpus of");
+
+  ASSERT_OK_AND_ASSIGN(TranscoderFile file, ReadTranscoderFile({GoldenPath("tiny_transcoder_dunefsky.pt"), ""}));
+  file.tensors["W_dec"] = file.tensors.at("W_dec").clone();
+  file.tensors["W_dec"][200][31] += 1e-3;
+  inputs = Inputs();
+  ASSERT_OK_AND_ASSIGN(inputs.transcoders[0], Transcoder::Create(file, {}, at::kCPU));
+  expect_refused(inputs, "transcoder.layer1 of");
+
+  inputs = Inputs();
+  inputs.model = ModelWith(nlohmann::json::object(), 1e-3);
+  expect_refused(inputs, "model of");
+  inputs.model = ModelWith({{"layer_norm_epsilon", 1e-6}}, 0);
+  expect_refused(inputs, "model of");
 }
 
 TEST_F(CheckpointTest, ConfigsThatDifferInTheLastDigitDiffer) {
@@ -255,7 +401,12 @@ TEST_F(CheckpointTest, DamagedCheckpointsAreRefusedAndChangeNothing) {
   EXPECT_THAT(restore([](auto&, auto& m) { m["step"] = "-1"; }), IsError(invalid, reason::kFileCorrupt));
   EXPECT_THAT(restore([](auto&, auto& m) { m["step"] = "13"; }), IsError(invalid, reason::kFileCorrupt));
   EXPECT_THAT(restore([](auto&, auto& m) { m["sequences_taken"] = "many"; }), IsError(invalid, reason::kFileCorrupt));
-  EXPECT_THAT(restore([](auto&, auto& m) { m.erase("model"); }), IsError(invalid, reason::kFileCorrupt));
+  EXPECT_THAT(restore([](auto&, auto& m) { m["sequences_taken"] = "99"; }), IsError(invalid, reason::kFileCorrupt));
+  EXPECT_THAT(restore([](auto&, auto& m) { m["sequences_taken"] = "101"; }), IsError(invalid, reason::kFileCorrupt));
+  constexpr auto precondition = absl::StatusCode::kFailedPrecondition;
+  EXPECT_THAT(restore([](auto&, auto& m) { m.erase("model"); }), IsError(precondition, reason::kInputChanged));
+  EXPECT_THAT(restore([](auto&, auto& m) { m["format"] = "superpose-midcoder-checkpoint-2"; }),
+              IsError(precondition, reason::kFileUnsupported));
   ExpectEqual(trainer->CheckpointTensors(), good);
   EXPECT_EQ(trainer->step(), 1);
 }
@@ -270,6 +421,48 @@ TEST_F(TrainerTest, DivergenceNamesTheStepAndStays) {
   EXPECT_THAT(result, MessageHas("step 2"));
   EXPECT_EQ(trainer->step(), 1);
   EXPECT_THAT(trainer->RunSlice(OneUnit()), IsError(absl::StatusCode::kFailedPrecondition, reason::kTrainingDiverged));
+}
+
+TEST_F(TrainerTest, DivergenceInTheLastUpdateIsFound) {
+  TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+  config.lr = 1e39;  // infinite in float32, while the loss before the update is finite
+  config.weight_decay = 0;
+  config.steps = 2;
+  const auto going_on = NewTrainer(config);
+  EXPECT_OK(going_on->CheckFinite());
+  RunToStep(*going_on, 1);
+  EXPECT_THAT(going_on->CheckFinite(), IsError(absl::StatusCode::kFailedPrecondition, reason::kTrainingDiverged));
+  config.steps = 1;
+  const auto at_end = NewTrainer(config);
+  const auto result = at_end->RunSlice(Budget::Unlimited());
+  EXPECT_THAT(result, IsError(absl::StatusCode::kFailedPrecondition, reason::kTrainingDiverged));
+  EXPECT_THAT(result, MessageHas("W_mid of layer 1"));
+  EXPECT_FALSE(at_end->RunSlice(OneUnit()).ok());
+}
+
+TEST_F(TrainerTest, HistoryThatIsKeptElsewhereIsForgotten) {
+  TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+  config.steps = 4;
+  config.layers = {0, 1};
+  const auto trainer = NewTrainer(config);
+  RunToStep(*trainer, 3);
+  trainer->ForgetHistoryUpTo(2);
+  ASSERT_EQ(trainer->HistorySince(0).size(), 2);
+  EXPECT_EQ(trainer->HistorySince(0).front().step, 3);
+  RunToStep(*trainer, 4);
+  EXPECT_EQ(trainer->HistorySince(2).size(), 4);
+  trainer->ForgetHistoryUpTo(4);
+  EXPECT_TRUE(trainer->HistorySince(0).empty());
+}
+
+TEST_F(TrainerTest, MoreRowsThanCanBeCountedAreRefused) {
+  TrainerConfig config = GoldenConfig(MidForm::kDMlp);
+  for (const int64_t batch_size : {int64_t{1} << 26, std::numeric_limits<int64_t>::max()}) {
+    config.batch_size = batch_size;
+    const auto trainer = MidcoderTrainer::Create(Inputs(), config);
+    EXPECT_THAT(trainer, IsError(absl::StatusCode::kInvalidArgument, reason::kConfigInvalid));
+    EXPECT_THAT(trainer, MessageHas("at most 67108863"));
+  }
 }
 
 TEST_F(TrainerTest, InputsThatDoNotFitAreRefused) {

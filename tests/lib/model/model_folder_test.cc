@@ -5,6 +5,7 @@
 #include <iterator>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "absl/strings/strip.h"
 #include "lib/model/model.h"
@@ -118,6 +119,44 @@ TEST_F(ModelFolderTest, AChangedWeightChangesTheContentHash) {
   weights_["transformer.ln_f.bias"] = bias;
   ASSERT_OK_AND_ASSIGN(const auto model, LoadWith(weights_));
   EXPECT_NE(model->content_hash(), golden_->content_hash());
+}
+
+TEST_F(ModelFolderTest, ItsContentHashTellsWhatComputesOtherwise) {
+  const auto hash_with = [&](const Json& changes) {
+    Json config = Json::parse(Bytes(GoldenPath("model/config.json")));
+    config.update(changes);
+    folder_.Write("config.json", config.dump());
+    const auto model = LoadWith(weights_);
+    EXPECT_OK(model) << changes;
+    return model.ok() ? (*model)->content_hash() : "";
+  };
+  std::set<std::string> hashes = {golden_->content_hash()};
+  const std::vector<Json> changes = {{{"n_head", 2}},
+                                     {{"layer_norm_epsilon", 1e-6}},
+                                     {{"bos_token_id", 0}},
+                                     {{"eos_token_id", 0}},
+                                     {{"activation_function", "relu"}},
+                                     {{"scale_attn_weights", false}},
+                                     {{"scale_attn_by_inverse_layer_idx", true}}};
+  for (const Json& change : changes) EXPECT_TRUE(hashes.insert(hash_with(change)).second) << change;
+  EXPECT_EQ(hash_with({{"_name_or_path", "mine"}, {"activation_function", "gelu_pytorch_tanh"}}),
+            golden_->content_hash());
+}
+
+TEST_F(ModelFolderTest, ATensorThatIsThereTwiceIsCorrupt) {
+  weights_["wpe.weight"] = weights_.at("transformer.wpe.weight") * 2;
+  const auto model = LoadWith(weights_);
+  EXPECT_THAT(model, IsError(kInvalid, reason::kFileCorrupt));
+  EXPECT_THAT(model, MessageHas("two tensors wpe.weight"));
+}
+
+TEST_F(ModelFolderTest, MoreLayersThanTensorsAreRefusedAtOnce) {
+  Json config = Json::parse(Bytes(GoldenPath("model/config.json")));
+  config["n_layer"] = 1 << 24;
+  folder_.Write("config.json", config.dump());
+  const auto model = LoadWith(weights_);
+  EXPECT_THAT(model, IsError(absl::StatusCode::kNotFound, reason::kTensorMissing));
+  EXPECT_THAT(model, MessageHas("n_layer is 16777216"));
 }
 
 TEST_F(ModelFolderTest, EveryMissingTensorIsNamed) {

@@ -2,10 +2,10 @@
 
 #include <ATen/ATen.h>
 
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "tests/lib/model/lens_weights.h"
 #include "tests/status_matchers.h"
 #include "tests/support/golden.h"
 
@@ -16,9 +16,6 @@ constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 // The residual stream reaches 12, where neighbouring float32 lie 1e-6 apart.
 constexpr double kResidualError = 1.2e-5;
 constexpr int64_t kLayers = 3, kHeads = 4, kDModel = 32, kVocabulary = 256;
-
-// [heads, d_model, d_head] -> [d_model, heads * d_head]
-at::Tensor JoinHeads(const at::Tensor& heads) { return heads.permute({1, 0, 2}).reshape({kDModel, -1}); }
 
 class ModelTest : public testing::Test {
  protected:
@@ -44,21 +41,8 @@ class ModelTest : public testing::Test {
 
 TEST_F(ModelTest, WeightsAreProcessedAsTheReferenceProcessesThem) {
   const TensorMap golden = GoldenTensors("tiny_tl_processed.safetensors");
-  std::vector<std::pair<std::string, at::Tensor>> expected = {{"W_E", golden.at("embed.W_E")},
-                                                              {"W_pos", golden.at("pos_embed.W_pos")},
-                                                              {"W_U", golden.at("unembed.W_U")},
-                                                              {"b_U", golden.at("unembed.b_U")}};
-  for (int64_t layer = 0; layer < kLayers; ++layer) {
-    const std::string block = absl::StrCat("blocks.", layer, ".");
-    auto attn = [&](const char* name) { return golden.at(block + "attn." + name); };
-    expected.emplace_back(block + "W_QKV",
-                          at::cat({JoinHeads(attn("W_Q")), JoinHeads(attn("W_K")), JoinHeads(attn("W_V"))}, 1));
-    expected.emplace_back(block + "b_QKV", at::cat({attn("b_Q"), attn("b_K"), attn("b_V")}).flatten());
-    expected.emplace_back(block + "W_O", attn("W_O").reshape({kDModel, kDModel}));
-    expected.emplace_back(block + "b_O", attn("b_O"));
-    for (const char* name : {"W_in", "b_in", "W_out", "b_out"})
-      expected.emplace_back(block + name, golden.at(block + "mlp." + name));
-  }
+  TensorMap expected = LensEmbeddings(golden);
+  for (int64_t layer = 0; layer < kLayers; ++layer) expected.merge(LensLayer(golden, layer));
   EXPECT_EQ(model_->tensors().size(), expected.size());
   for (const auto& [name, tensor] : expected) {
     ASSERT_TRUE(model_->tensors().count(name)) << name;

@@ -374,6 +374,23 @@ TEST_F(PytorchFileTest, TensorsOutsideTheirStorageAreCorrupt) {
     EXPECT_THAT(Read(pickles[i]), IsError(kInvalid, reason::kFileCorrupt)) << i;
 }
 
+TEST_F(PytorchFileTest, TensorsThatRepeatTheirBytesCannotFillTheMemory) {
+  const std::string zero("K\0", 2), no_strides = "(" + zero + "t";
+  const auto repeated = [&](int32_t elements) { return TensorPickle(2, zero, "(J" + Raw(elements) + "t", no_strides); };
+  const auto huge = Read(repeated(1 << 30));
+  EXPECT_THAT(huge, IsError(kInvalid, reason::kFileUnsupported));
+  EXPECT_THAT(huge, MessageHas("clone()"));
+  EXPECT_THAT(Read(TensorPickle(2, zero, "(\x8a\x08" + Raw(uint64_t{1} << 62) + "t", no_strides)),
+              IsError(kInvalid, reason::kFileUnsupported));
+  // One view of 4 MiB: once is fine, under many names it is not.
+  std::string once = repeated(1 << 20);
+  EXPECT_OK(Read(once));
+  once.pop_back();
+  std::string many = once + "q\x01" + "0}(";
+  for (int i = 0; i < 100; ++i) many += "M" + Raw(static_cast<uint16_t>(i)) + "h\x01";
+  EXPECT_THAT(Read(many + "u."), IsError(kInvalid, reason::kFileUnsupported));
+}
+
 TEST_F(PytorchFileTest, AStorageThatIsNotInTheArchiveIsCorrupt) {
   std::string pickle =
       "(U\x07storagectorch\nFloatStorage\nU\x09../data/0U\x03"

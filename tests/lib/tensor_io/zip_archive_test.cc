@@ -134,6 +134,20 @@ TEST_F(ZipArchiveTest, ANameThatStandsTwiceIsCorrupt) {
               IsError(kInvalid, reason::kFileCorrupt));
 }
 
+TEST_F(ZipArchiveTest, EntriesThatOverlapAreCorrupt) {
+  const ZipMember first{.name = "a", .bytes = "text"};
+  const uint32_t second = 30 + 1 + 4;
+  auto shared =
+      Open(MakeZip({first, {.name = "b", .bytes = "text"}, {.name = "c", .bytes = "", .said_offset = second}}));
+  EXPECT_THAT(shared, IsError(kInvalid, reason::kFileCorrupt));
+  EXPECT_THAT(shared, MessageHas("overlap"));
+
+  const std::string inner = MakeZip({{.name = "b", .bytes = "text"}});  // a local entry inside another's bytes
+  EXPECT_THAT(
+      Open(MakeZip({{.name = "a", .bytes = inner}, {.name = "b", .bytes = "", .said_size = 4, .said_offset = 31}})),
+      IsError(kInvalid, reason::kFileCorrupt));
+}
+
 TEST_F(ZipArchiveTest, CompressedAndEncryptedEntriesAreUnsupportedAndNamed) {
   for (const ZipMember& member : {ZipMember{.name = "packed", .bytes = "x", .method = 8},
                                   ZipMember{.name = "packed", .bytes = "x", .flags = 1}}) {

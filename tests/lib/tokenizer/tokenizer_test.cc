@@ -168,6 +168,29 @@ TEST_F(TokenizerTest, TokensThatAreNotNormalizedAreLookedForFirst) {
   EXPECT_EQ(ids[2], 403);
 }
 
+TEST_F(TokenizerTest, ThousandsOfAddedTokensAreFoundInALongText) {
+  constexpr int32_t kFirst = 403;
+  constexpr int32_t kTokens = 20'000;
+  ASSERT_OK_AND_ASSIGN(auto tokenizer, LoadChanged([](Json& json) {
+                         for (int32_t i = 0; i < kTokens; ++i) {
+                           Json token = json["added_tokens"][0];
+                           token["content"] = "<|extra " + std::to_string(i) + "|>";
+                           token["id"] = kFirst + i;
+                           json["added_tokens"].push_back(token);
+                         }
+                       }));
+  std::string text;
+  Ids wanted;
+  for (int32_t i = 0; i < 100'000; ++i) {
+    text += "<|extra " + std::to_string(i * 7 % kTokens) + "|>q";
+    wanted.push_back(kFirst + i * 7 % kTokens);
+  }
+  ASSERT_OK_AND_ASSIGN(const Ids q, tokenizer->Encode("q", true));
+  ASSERT_OK_AND_ASSIGN(Ids ids, tokenizer->Encode(text, true));
+  EXPECT_EQ(std::erase(ids, q.front()), wanted.size());
+  EXPECT_EQ(ids, wanted);
+}
+
 TEST_F(TokenizerTest, WhatIsNotSupportedIsNamed) {
   const std::vector<std::pair<const char*, std::function<void(Json&)>>> cases = {
       {"BPE", [](Json& j) { j["model"]["type"] = "Unigram"; }},
@@ -213,6 +236,8 @@ TEST_F(TokenizerTest, WrongTokenizerJsonIsCorrupt) {
       [](Json& j) { j["added_tokens"] = 1; },
       [](Json& j) { j["added_tokens"][0].erase("id"); },
       [](Json& j) { j["added_tokens"][0]["id"] = int64_t{1} << 40; },
+      [](Json& j) { j["added_tokens"][0]["id"] = 1 << 24; },  // one token would take tables of half a GB
+      [](Json& j) { j["model"]["vocab"]["the"] = 100'000; },
       [](Json& j) { j["added_tokens"][0]["content"] = ""; },
       [](Json& j) { j["pre_tokenizer"]["type"] = 1; },
       [](Json& j) { j["pre_tokenizer"]["use_regex"] = "yes"; },

@@ -20,8 +20,8 @@ constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 
 std::string Fixture(const std::string& name) { return std::string(SUPERPOSE_TEST_DATA "/transcoder/") + name; }
 
-absl::StatusOr<DunefskyFile> Read(const std::string& name, const std::string& sparsity = "") {
-  return ReadDunefsky({.path = Fixture(name), .log_sparsity_path = sparsity.empty() ? "" : Fixture(sparsity)});
+absl::StatusOr<TranscoderFile> Read(const std::string& name, const std::string& sparsity = "") {
+  return ReadTranscoderFile({.path = Fixture(name), .log_sparsity_path = sparsity.empty() ? "" : Fixture(sparsity)});
 }
 
 at::Tensor CountUp(double start, const std::vector<int64_t>& shape) {
@@ -30,7 +30,7 @@ at::Tensor CountUp(double start, const std::vector<int64_t>& shape) {
   return (at::arange(count, at::kFloat) + start).view(shape);
 }
 
-void ExpectSound(const DunefskyFile& file) {
+void ExpectSound(const TranscoderFile& file) {
   const TensorMap expected = {{"W_enc", CountUp(0, {2, 3})},
                               {"b_enc", CountUp(10, {3})},
                               {"W_dec", CountUp(20, {3, 2})},
@@ -44,32 +44,38 @@ void ExpectSound(const DunefskyFile& file) {
 }
 
 TEST(DunefskyTest, ReadsTensorsAndTheLayerOfTheConfig) {
-  ASSERT_OK_AND_ASSIGN(const DunefskyFile file, Read("sound.pt"));
+  ASSERT_OK_AND_ASSIGN(const TranscoderFile file, Read("sound.pt"));
+  ExpectSound(file);
+  EXPECT_EQ(file.layer, 8);
+}
+
+TEST(DunefskyTest, TheConfigMayBeAPlainDict) {
+  ASSERT_OK_AND_ASSIGN(const TranscoderFile file, Read("dict_cfg.pt"));
   ExpectSound(file);
   EXPECT_EQ(file.layer, 8);
 }
 
 TEST(DunefskyTest, WithoutAConfigTheLayerIsUnknown) {
-  ASSERT_OK_AND_ASSIGN(const DunefskyFile file, Read("without_cfg.pt"));
+  ASSERT_OK_AND_ASSIGN(const TranscoderFile file, Read("without_cfg.pt"));
   ExpectSound(file);
   EXPECT_EQ(file.layer, -1);
 }
 
-TEST(DunefskyTest, OtherPrecisionsStridesAndTensorsThatNobodyNeedsAreTaken) {
-  for (const char* name : {"float64.pt", "bfloat16.pt", "transposed.pt", "extra_tensor.pt"}) {
+TEST(DunefskyTest, OtherPrecisionsAndStridesAreTaken) {
+  for (const char* name : {"float64.pt", "bfloat16.pt", "transposed.pt"}) {
     SCOPED_TRACE(name);
-    ASSERT_OK_AND_ASSIGN(const DunefskyFile file, Read(name));
+    ASSERT_OK_AND_ASSIGN(const TranscoderFile file, Read(name));
     ExpectSound(file);
   }
 }
 
 TEST(DunefskyTest, LogSparsityIsReadWhereItIsGiven) {
-  ASSERT_OK_AND_ASSIGN(const DunefskyFile file, Read("sound.pt", "log_sparsity.pt"));
+  ASSERT_OK_AND_ASSIGN(const TranscoderFile file, Read("sound.pt", "log_sparsity.pt"));
   EXPECT_TRUE(at::equal(file.tensors.at("log_sparsity"), at::tensor({-5.0F, -4.0F, -3.5F})));
 }
 
 TEST(DunefskyTest, WhatIsNoTranscoderIsUnsupported) {
-  for (const char* name : {"sae_by_config.pt", "sae_by_tensors.pt"}) {
+  for (const char* name : {"sae_by_config.pt", "sae_by_tensors.pt", "dict_cfg_of_sae.pt"}) {
     const auto file = Read(name);
     EXPECT_THAT(file, IsError(kPrecondition, reason::kTranscoderUnsupported)) << name;
     EXPECT_THAT(file, MessageHas("sparse autoencoder"));
@@ -78,6 +84,22 @@ TEST(DunefskyTest, WhatIsNoTranscoderIsUnsupported) {
   const auto sparse = Read("sparse_connection.pt");
   EXPECT_THAT(sparse, IsError(kPrecondition, reason::kTranscoderUnsupported));
   EXPECT_THAT(sparse, MessageHas("is_sparse_connection"));
+}
+
+TEST(DunefskyTest, ATensorThatNobodyKnowsIsNotLeftOut) {
+  const auto file = Read("extra_tensor.pt");
+  EXPECT_THAT(file, IsError(kPrecondition, reason::kTranscoderUnsupported));
+  EXPECT_THAT(file, MessageHas("\"scaling\""));
+}
+
+TEST(DunefskyTest, TheConventionIsThatOfTheFormat) {
+  ASSERT_OK_AND_ASSIGN(const TranscoderFile file, Read("sound.pt"));
+  EXPECT_EQ(file.format, "dunefsky");
+  EXPECT_EQ(file.convention.input, TranscoderInput::kBeforeGain);
+  EXPECT_EQ(file.convention.input_known_from, InputKnownFrom::kFormat);
+  EXPECT_TRUE(file.convention.subtracts_input_bias);
+  EXPECT_TRUE(file.convention.centred_target);
+  EXPECT_FALSE(file.convention.has_skip);
 }
 
 TEST(DunefskyTest, MissingTensorsAreNamed) {
@@ -91,8 +113,9 @@ TEST(DunefskyTest, MissingTensorsAreNamed) {
 
 TEST(DunefskyTest, WrongShapesAreNamed) {
   for (const auto& [file, tensor] :
-       {std::pair("w_enc_vector.pt", "W_enc"), std::pair("w_dec_not_transposed.pt", "W_dec"),
-        std::pair("b_enc_short.pt", "b_enc"), std::pair("b_dec_out_long.pt", "b_dec_out")}) {
+       {std::pair("w_enc_vector.pt", "W_enc"), std::pair("no_features.pt", "W_enc"),
+        std::pair("w_dec_not_transposed.pt", "W_dec"), std::pair("b_enc_short.pt", "b_enc"),
+        std::pair("b_dec_out_long.pt", "b_dec_out")}) {
     const auto read = Read(file);
     EXPECT_THAT(read, IsError(kInvalid, reason::kTensorShapeMismatch)) << file;
     EXPECT_THAT(read, MessageHas(tensor));
@@ -135,7 +158,7 @@ TEST(DunefskyTest, AFileCutAnywhereIsAnErrorAndNothingElse) {
   const TestFolder folder;
   for (size_t size = 0; size < bytes.size(); size += 13) {
     const std::string path = folder.Write("cut.pt", absl::string_view(bytes).substr(0, size));
-    const absl::Status read = CatchTorch([&]() -> absl::Status { return ReadDunefsky({path, ""}).status(); });
+    const absl::Status read = CatchTorch([&]() -> absl::Status { return ReadDunefsky(path).status(); });
     EXPECT_THAT(read, IsError(kInvalid, reason::kFileCorrupt)) << size;
   }
 }

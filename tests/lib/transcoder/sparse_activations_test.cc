@@ -9,7 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lib/transcoder/compress.h"
-#include "lib/transcoder/transcoder.h"
+#include "tests/support/devices.h"
 
 namespace superpose {
 namespace {
@@ -23,71 +23,86 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 template <typename T>
 std::vector<T> ToVector(const at::Tensor& tensor) {
   EXPECT_TRUE(tensor.is_contiguous());
-  return {tensor.const_data_ptr<T>(), tensor.const_data_ptr<T>() + tensor.numel()};
+  const at::Tensor host = tensor.cpu();
+  return {host.const_data_ptr<T>(), host.const_data_ptr<T>() + host.numel()};
 }
 std::vector<int64_t> Splits(const SparseActivations& z) { return ToVector<int64_t>(z.row_splits); }
 std::vector<int32_t> Ids(const SparseActivations& z) { return ToVector<int32_t>(z.feature_ids); }
 std::vector<float> Values(const SparseActivations& z) { return ToVector<float>(z.values); }
 
-SparseActivations Make(const std::vector<int64_t>& splits, const std::vector<int32_t>& ids,
-                       const std::vector<float>& values, int64_t d_sae) {
-  return {at::tensor(splits, at::kLong), at::tensor(ids, at::kInt), at::tensor(values, at::kFloat), d_sae};
-}
-
-// Rows {1: 3, 4: 1, 5: 3}, {}, {0: 2}, {2: 5, 3: 5, 4: 5, 5: 6}.
-SparseActivations FourRows() { return Make({0, 3, 3, 4, 8}, {1, 4, 5, 0, 2, 3, 4, 5}, {3, 1, 3, 2, 5, 5, 5, 6}, 6); }
+class SparseActivationsTest : public DeviceTest {
+ protected:
+  SparseActivations Make(const std::vector<int64_t>& splits, const std::vector<int32_t>& ids,
+                         const std::vector<float>& values, int64_t d_sae) const {
+    return {at::tensor(splits, at::kLong).to(device()), at::tensor(ids, at::kInt).to(device()),
+            at::tensor(values, at::kFloat).to(device()), d_sae};
+  }
+  // Rows {1: 3, 4: 1, 5: 3}, {}, {0: 2}, {2: 5, 3: 5, 4: 5, 5: 6}.
+  SparseActivations FourRows() const {
+    return Make({0, 3, 3, 4, 8}, {1, 4, 5, 0, 2, 3, 4, 5}, {3, 1, 3, 2, 5, 5, 5, 6}, 6);
+  }
+  SparseActivations Compress(const at::Tensor& pre_activations) const {
+    return CompressPositive(pre_activations.to(device()));
+  }
+};
 
 at::Tensor Dense(const SparseActivations& z) {
   at::Tensor dense = at::zeros({z.rows(), z.d_sae});
   for (int64_t row = 0; row < z.rows(); ++row) {
     for (int64_t entry = Splits(z)[row]; entry < Splits(z)[row + 1]; ++entry)
-      dense[row][Ids(z)[entry]] = z.values[entry];
+      dense[row][Ids(z)[entry]] = Values(z)[entry];
   }
   return dense;
 }
 
-TEST(CompressPositiveTest, KeepsThePositiveEntriesInOrder) {
-  const SparseActivations z = CompressPositive(
-      at::tensor({0.0F, 2.0F, -1.0F, 0.5F, -0.0F, 0.0F, -3.0F, 0.0F, 1e-45F, 0.0F, 0.0F, 7.0F}).view({3, 4}));
+class CompressPositiveTest : public SparseActivationsTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, CompressPositiveTest, testing::ValuesIn(kDeviceTypes), DeviceTest::Name);
+
+TEST_P(CompressPositiveTest, KeepsThePositiveEntriesInOrder) {
+  const SparseActivations z =
+      Compress(at::tensor({0.0F, 2.0F, -1.0F, 0.5F, -0.0F, 0.0F, -3.0F, 0.0F, 1e-45F, 0.0F, 0.0F, 7.0F}).view({3, 4}));
   EXPECT_THAT(Splits(z), ElementsAre(0, 2, 2, 4));
   EXPECT_THAT(Ids(z), ElementsAre(1, 3, 0, 3));
   EXPECT_THAT(Values(z), ElementsAre(2.0F, 0.5F, 1e-45F, 7.0F));
   EXPECT_EQ(z.d_sae, 4);
 }
 
-TEST(CompressPositiveTest, NanIsInactiveAndInfinityIsActive) {
-  const SparseActivations z = CompressPositive(at::tensor({kNan, kInfinity, -kInfinity, -kNan, 1.0F}).view({1, 5}));
+TEST_P(CompressPositiveTest, NanIsInactiveAndInfinityIsActive) {
+  const SparseActivations z = Compress(at::tensor({kNan, kInfinity, -kInfinity, -kNan, 1.0F}).view({1, 5}));
   EXPECT_THAT(Ids(z), ElementsAre(1, 4));
   EXPECT_THAT(Values(z), ElementsAre(kInfinity, 1.0F));
 }
 
-TEST(CompressPositiveTest, NoRowsAndRowsWithoutEntriesAreRepresented) {
-  const SparseActivations no_rows = CompressPositive(at::empty({0, 5}));
+TEST_P(CompressPositiveTest, NoRowsAndRowsWithoutEntriesAreRepresented) {
+  const SparseActivations no_rows = Compress(at::empty({0, 5}));
   EXPECT_THAT(Splits(no_rows), ElementsAre(0));
   EXPECT_EQ(no_rows.rows(), 0);
   EXPECT_EQ(no_rows.entries(), 0);
-  const SparseActivations no_entries = CompressPositive(at::full({2, 5}, -1.0F));
+  const SparseActivations no_entries = Compress(at::full({2, 5}, -1.0F));
   EXPECT_THAT(Splits(no_entries), ElementsAre(0, 0, 0));
   EXPECT_THAT(Ids(no_entries), IsEmpty());
 }
 
-TEST(CompressPositiveTest, WidthsAroundTheBlocksOfTheLoopLoseNothing) {
+TEST_P(CompressPositiveTest, WidthsAroundTheBlocksOfTheLoopLoseNothing) {
   for (const int64_t width : {1, 63, 64, 65, 127, 128, 129, 1000}) {
     const at::Tensor index = at::arange(5 * width, at::kFloat).view({5, width});
     for (const float shift : {-0.9F, 0.0F, 2.0F}) {
       const at::Tensor pre = (index * 1.7F).sin() + shift;
-      const SparseActivations z = CompressPositive(pre);
+      const SparseActivations z = Compress(pre);
       EXPECT_TRUE(at::equal(Dense(z), at::relu(pre))) << width << " " << shift;
     }
   }
 }
 
-TEST(CompressPositiveTest, ATransposedInputIsReadByItsStrides) {
+TEST_P(CompressPositiveTest, ATransposedInputIsReadByItsStrides) {
   const at::Tensor pre = at::tensor({1.0F, -1.0F, 0.0F, 2.0F, 3.0F, -5.0F}).view({2, 3}).t();
-  EXPECT_TRUE(at::equal(Dense(CompressPositive(pre)), at::relu(pre)));
+  EXPECT_TRUE(at::equal(Dense(Compress(pre)), at::relu(pre)));
 }
 
-TEST(KeepTopKTest, KeepsTheLargestAndTheLowerIdOfATie) {
+class KeepTopKTest : public SparseActivationsTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, KeepTopKTest, testing::ValuesIn(kDeviceTypes), DeviceTest::Name);
+
+TEST_P(KeepTopKTest, KeepsTheLargestAndTheLowerIdOfATie) {
   const SparseActivations z = KeepTopK(FourRows(), 2);
   EXPECT_THAT(Splits(z), ElementsAre(0, 2, 2, 3, 5));
   EXPECT_THAT(Ids(z), ElementsAre(1, 5, 0, 2, 5));
@@ -95,29 +110,34 @@ TEST(KeepTopKTest, KeepsTheLargestAndTheLowerIdOfATie) {
   EXPECT_EQ(z.d_sae, 6);
 }
 
-TEST(KeepTopKTest, OneOfATieIsTheLowestId) {
+TEST_P(KeepTopKTest, OneOfATieIsTheLowestId) {
   EXPECT_THAT(Ids(KeepTopK(FourRows(), 1)), ElementsAre(1, 0, 5));
   EXPECT_THAT(Ids(KeepTopK(FourRows(), 3)), ElementsAre(1, 4, 5, 0, 2, 3, 5));
 }
 
-TEST(KeepTopKTest, MoreThanThereAreKeepsAllAndZeroKeepsNone) {
+TEST_P(KeepTopKTest, MoreThanThereAreKeepsAllAndZeroOrLessKeepsNone) {
   for (const int64_t k : {int64_t{4}, std::numeric_limits<int64_t>::max()}) {
     const SparseActivations all = KeepTopK(FourRows(), k);
     EXPECT_EQ(Splits(all), Splits(FourRows()));
     EXPECT_EQ(Ids(all), Ids(FourRows()));
     EXPECT_EQ(Values(all), Values(FourRows()));
   }
-  const SparseActivations none = KeepTopK(FourRows(), 0);
-  EXPECT_THAT(Splits(none), ElementsAre(0, 0, 0, 0, 0));
-  EXPECT_THAT(Values(none), IsEmpty());
+  for (const int64_t k : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
+    const SparseActivations none = KeepTopK(FourRows(), k);
+    EXPECT_THAT(Splits(none), ElementsAre(0, 0, 0, 0, 0));
+    EXPECT_THAT(Values(none), IsEmpty());
+  }
 }
 
-TEST(KeepTopKTest, TakesNoRowsAndRowsWithoutEntries) {
+TEST_P(KeepTopKTest, TakesNoRowsAndRowsWithoutEntries) {
   EXPECT_THAT(Splits(KeepTopK(Make({0}, {}, {}, 6), 2)), ElementsAre(0));
   EXPECT_THAT(Splits(KeepTopK(Make({0, 0, 0}, {}, {}, 6), 2)), ElementsAre(0, 0, 0));
 }
 
-TEST(KeepFeaturesTest, KeepsTheEntriesOfTheChosenFeatures) {
+class KeepFeaturesTest : public SparseActivationsTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, KeepFeaturesTest, testing::ValuesIn(kDeviceTypes), DeviceTest::Name);
+
+TEST_P(KeepFeaturesTest, KeepsTheEntriesOfTheChosenFeatures) {
   const SparseActivations z = KeepFeatures(FourRows(), at::tensor({0, 4, 5}, at::kLong));
   EXPECT_THAT(Splits(z), ElementsAre(0, 2, 2, 3, 5));
   EXPECT_THAT(Ids(z), ElementsAre(4, 5, 0, 4, 5));
@@ -125,24 +145,27 @@ TEST(KeepFeaturesTest, KeepsTheEntriesOfTheChosenFeatures) {
   EXPECT_EQ(z.d_sae, 6);
 }
 
-TEST(KeepFeaturesTest, NoFeatureKeepsTheRowsAndNothingInThem) {
+TEST_P(KeepFeaturesTest, NoFeatureKeepsTheRowsAndNothingInThem) {
   const SparseActivations z = KeepFeatures(FourRows(), at::empty({0}, at::kLong));
   EXPECT_THAT(Splits(z), ElementsAre(0, 0, 0, 0, 0));
   EXPECT_THAT(Ids(z), IsEmpty());
 }
 
-TEST(KeepFeaturesTest, AllFeaturesKeepEverything) {
+TEST_P(KeepFeaturesTest, AllFeaturesKeepEverything) {
   const SparseActivations z = KeepFeatures(FourRows(), at::arange(6, at::kLong));
   EXPECT_EQ(Splits(z), Splits(FourRows()));
   EXPECT_EQ(Ids(z), Ids(FourRows()));
 }
 
-TEST(KeepFeaturesTest, TakesNoRowsAndRowsWithoutEntries) {
+TEST_P(KeepFeaturesTest, TakesNoRowsAndRowsWithoutEntries) {
   EXPECT_THAT(Splits(KeepFeatures(Make({0}, {}, {}, 6), at::tensor({1}, at::kLong))), ElementsAre(0));
   EXPECT_THAT(Splits(KeepFeatures(Make({0, 0}, {}, {}, 6), at::tensor({1}, at::kLong))), ElementsAre(0, 0));
 }
 
-TEST(SliceRowsTest, StartsItsOwnCount) {
+class SliceRowsTest : public SparseActivationsTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, SliceRowsTest, testing::ValuesIn(kDeviceTypes), DeviceTest::Name);
+
+TEST_P(SliceRowsTest, StartsItsOwnCount) {
   const SparseActivations z = SliceRows(FourRows(), 1, 4);
   EXPECT_THAT(Splits(z), ElementsAre(0, 0, 1, 5));
   EXPECT_THAT(Ids(z), ElementsAre(0, 2, 3, 4, 5));
@@ -150,7 +173,7 @@ TEST(SliceRowsTest, StartsItsOwnCount) {
   EXPECT_EQ(z.d_sae, 6);
 }
 
-TEST(SliceRowsTest, AllNoneAndAnEmptyRow) {
+TEST_P(SliceRowsTest, AllNoneAndAnEmptyRow) {
   EXPECT_EQ(Ids(SliceRows(FourRows(), 0, 4)), Ids(FourRows()));
   for (const int64_t row : {0, 2, 4}) {
     const SparseActivations none = SliceRows(FourRows(), row, row);
@@ -162,7 +185,10 @@ TEST(SliceRowsTest, AllNoneAndAnEmptyRow) {
   EXPECT_EQ(empty_row.entries(), 0);
 }
 
-TEST(ConcatenateRowsTest, PutsTheSlicesTogetherAgain) {
+class ConcatenateRowsTest : public SparseActivationsTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, ConcatenateRowsTest, testing::ValuesIn(kDeviceTypes), DeviceTest::Name);
+
+TEST_P(ConcatenateRowsTest, PutsTheSlicesTogetherAgain) {
   const SparseActivations z = FourRows();
   for (int64_t first = 0; first <= 4; ++first) {
     for (int64_t second = first; second <= 4; ++second) {
@@ -176,13 +202,13 @@ TEST(ConcatenateRowsTest, PutsTheSlicesTogetherAgain) {
   }
 }
 
-TEST(ConcatenateRowsTest, OnePartIsItself) {
+TEST_P(ConcatenateRowsTest, OnePartIsItself) {
   const SparseActivations z = ConcatenateRows({FourRows()});
   EXPECT_EQ(Splits(z), Splits(FourRows()));
   EXPECT_EQ(Ids(z), Ids(FourRows()));
 }
 
-TEST(ConcatenateRowsTest, PartsWithoutRowsGiveNoRows) {
+TEST_P(ConcatenateRowsTest, PartsWithoutRowsGiveNoRows) {
   const SparseActivations none = Make({0}, {}, {}, 6);
   const SparseActivations z = ConcatenateRows({none, none});
   EXPECT_THAT(Splits(z), ElementsAre(0));

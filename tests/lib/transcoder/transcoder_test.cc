@@ -2,11 +2,15 @@
 
 #include <ATen/ATen.h>
 
+#include <fstream>
+#include <iterator>
 #include <limits>
 
 #include "lib/transcoder/activation_encoder.h"
 #include "tests/status_matchers.h"
+#include "tests/support/devices.h"
 #include "tests/support/golden.h"
+#include "tests/support/test_folder.h"
 
 namespace superpose {
 namespace {
@@ -69,6 +73,16 @@ TEST_F(TranscoderTest, HoldsTheTensorsOfItsFile) {
   for (const auto& [name, tensor] : transcoder_->tensors()) EXPECT_TRUE(at::equal(tensor, golden_.at(name))) << name;
 }
 
+TEST_F(TranscoderTest, AFileThatIsWrittenAnewInPlaceChangesNothing) {
+  TestFolder folder;
+  std::ifstream golden(GoldenPath("tiny_transcoder_dunefsky.pt"), std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(golden), {});
+  const std::string path = folder.Write("t.pt", bytes);
+  ASSERT_OK_AND_ASSIGN(const auto transcoder, Transcoder::Load({path, ""}, at::kCPU));
+  std::fstream(path, std::ios::in | std::ios::out | std::ios::binary) << std::string(bytes.size(), 'x');
+  for (const auto& [name, tensor] : transcoder->tensors()) EXPECT_TRUE(at::equal(tensor, golden_.at(name))) << name;
+}
+
 TEST_F(TranscoderTest, ActivationsEqualTheReference) {
   const SparseActivations z = Encode(golden_.at("x"));
   ExpectWellFormed(z, 256);
@@ -78,8 +92,23 @@ TEST_F(TranscoderTest, ActivationsEqualTheReference) {
 }
 
 TEST_F(TranscoderTest, OutputEqualsTheReference) {
-  ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder_->Decode(Encode(golden_.at("x"))));
+  ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder_->Decode(Encode(golden_.at("x")), golden_.at("x")));
   EXPECT_LT(LargestError(output, golden_.at("sae_out")), 4e-6);
+}
+
+class TranscoderOnDevice : public DeviceTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, TranscoderOnDevice, testing::ValuesIn(kDeviceTypes), DeviceTest::Name);
+
+TEST_P(TranscoderOnDevice, EncodesAndDecodesAsTheReference) {
+  const auto transcoder = GoldenTranscoder(device());
+  const TensorMap golden = GoldenTensors("tiny_transcoder.safetensors");
+  const at::Tensor x = golden.at("x").to(device());
+  ASSERT_OK_AND_ASSIGN(const SparseActivations z, transcoder->Encode(x));
+  const SparseActivations host{z.row_splits.cpu(), z.feature_ids.cpu(), z.values.cpu(), z.d_sae};
+  ExpectWellFormed(host, 256);
+  EXPECT_LT(LargestError(Dense(host), golden.at("acts")), 2e-6);
+  ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder->Decode(z, x));
+  EXPECT_LT(LargestError(output, golden.at("sae_out")), 4e-6);
 }
 
 TEST_F(TranscoderTest, EncodeEqualsTheDenseFormulaForAnyNumberOfRows) {
@@ -94,21 +123,23 @@ TEST_F(TranscoderTest, EncodeEqualsTheDenseFormulaForAnyNumberOfRows) {
 
 TEST_F(TranscoderTest, DecodeEqualsTheDenseProduct) {
   const SparseActivations z = Encode(golden_.at("x"));
-  ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder_->Decode(z));
+  ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder_->Decode(z, golden_.at("x")));
   const at::Tensor dense = at::matmul(Dense(z).to(at::kDouble), golden_.at("W_dec").to(at::kDouble));
   EXPECT_LT(LargestError(output, dense + golden_.at("b_dec_out")), 4e-6);
 }
 
 TEST_F(TranscoderTest, ARowWithoutActiveFeaturesDecodesToTheBias) {
-  const SparseActivations z = KeepTopK(Encode(golden_.at("x").slice(0, 0, 3)), 0);
-  ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder_->Decode(z));
+  const at::Tensor x = golden_.at("x").slice(0, 0, 3);
+  const SparseActivations z = KeepTopK(Encode(x), 0);
+  ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder_->Decode(z, x));
   EXPECT_TRUE(at::equal(output, golden_.at("b_dec_out").expand({3, kDModel})));
 }
 
 TEST_F(TranscoderTest, NoRowsAreEncodedAndDecoded) {
-  const SparseActivations z = Encode(at::empty({0, kDModel}));
+  const at::Tensor x = at::empty({0, kDModel});
+  const SparseActivations z = Encode(x);
   ExpectWellFormed(z, 0);
-  ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder_->Decode(z));
+  ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder_->Decode(z, x));
   EXPECT_EQ(output.sizes(), at::IntArrayRef({0, kDModel}));
 }
 
@@ -156,9 +187,18 @@ TEST_F(TranscoderTest, InputsOfAnotherShapeAreNamed) {
 TEST_F(TranscoderTest, ActivationsOfAnotherTranscoderAreNamed) {
   SparseActivations z = Encode(golden_.at("x"));
   z.d_sae = kDSae + 1;
-  const auto output = transcoder_->Decode(z);
+  const auto output = transcoder_->Decode(z, golden_.at("x"));
   EXPECT_THAT(output, IsError(kInvalid, reason::kTranscoderMismatch));
   EXPECT_THAT(output, MessageHas("257"));
+}
+
+TEST_F(TranscoderTest, InputsThatTheActivationsDidNotComeFromAreNamed) {
+  const SparseActivations z = Encode(golden_.at("x").slice(0, 0, 4));
+  for (const at::Tensor& x : {at::zeros({3, kDModel}), at::zeros({4, kDModel + 1}), at::zeros({4 * kDModel})}) {
+    const auto output = transcoder_->Decode(z, x);
+    EXPECT_THAT(output, IsError(kInvalid, reason::kTranscoderMismatch));
+    EXPECT_THAT(output, MessageHas("[4, 32]"));
+  }
 }
 
 TEST_F(TranscoderTest, LiveFeaturesAreThoseAboveTheThreshold) {
@@ -172,7 +212,7 @@ TEST_F(TranscoderTest, LiveFeaturesAreThoseAboveTheThreshold) {
   EXPECT_TRUE((live.slice(0, 1) > live.slice(0, 0, -1)).all().item<bool>());
   ASSERT_OK_AND_ASSIGN(const at::Tensor all, with->LiveFeatures(-std::numeric_limits<double>::infinity()));
   EXPECT_EQ(all.numel(), kDSae);
-  EXPECT_NE(with->content_hash(), transcoder_->content_hash());
+  EXPECT_EQ(with->content_hash(), transcoder_->content_hash());  // which is of the weights
 }
 
 TEST_F(TranscoderTest, TheThresholdItselfIsNotAbove) {
@@ -197,17 +237,71 @@ TEST_F(TranscoderTest, TheSameTensorsInAnotherLayoutAreComputedWithAlike) {
     ASSERT_OK_AND_ASSIGN(const SparseActivations z, other->Encode(x));
     ASSERT_OK_AND_ASSIGN(const SparseActivations expected, sound->Encode(x));
     EXPECT_TRUE(at::equal(z.values, expected.values)) << name;
-    EXPECT_TRUE(at::equal(*other->Decode(z), *sound->Decode(expected))) << name;
+    EXPECT_TRUE(at::equal(*other->Decode(z, x), *sound->Decode(expected, x))) << name;
   }
 }
 
 TEST_F(TranscoderTest, AHandComputedTranscoder) {
   ASSERT_OK_AND_ASSIGN(const auto sound, Transcoder::Load({SUPERPOSE_TEST_DATA "/transcoder/sound.pt", ""}, at::kCPU));
   // x - b_dec = [1, -5]: pre = [0 - 15 + 10, 1 - 20 + 11, 2 - 25 + 12]; x - b_dec = [2, -3]: [1, 1, 1].
-  ASSERT_OK_AND_ASSIGN(const SparseActivations z, sound->Encode(at::tensor({31.0F, 26.0F, 32.0F, 28.0F}).view({2, 2})));
+  const at::Tensor x = at::tensor({31.0F, 26.0F, 32.0F, 28.0F}).view({2, 2});
+  ASSERT_OK_AND_ASSIGN(const SparseActivations z, sound->Encode(x));
   EXPECT_TRUE(at::equal(Dense(z), at::tensor({0.0F, 0.0F, 0.0F, 1.0F, 1.0F, 1.0F}).view({2, 3})));
-  ASSERT_OK_AND_ASSIGN(const at::Tensor output, sound->Decode(z));
+  ASSERT_OK_AND_ASSIGN(const at::Tensor output, sound->Decode(z, x));
   EXPECT_TRUE(at::equal(output, at::tensor({40.0F, 41.0F, 106.0F, 110.0F}).view({2, 2})));
+}
+
+TEST_F(TranscoderTest, AJumpKeepsOnlyWhatIsAboveItsThresholdAndZero) {
+  TranscoderFile file;
+  file.convention.activation = TranscoderActivation::kJumpRelu;
+  file.convention.centred_target = true;
+  file.tensors = {{"W_enc", at::ones({1, 5})},
+                  {"b_enc", at::tensor({0.0F, 0.0F, 0.0F, 0.0F, -5.0F})},
+                  {"threshold", at::tensor({0.0F, 2.0F, 2.5F, -1.0F, -9.0F})},
+                  {"W_dec", at::ones({5, 1})},
+                  {"b_dec_out", at::zeros({1})}};
+  ASSERT_OK_AND_ASSIGN(const auto jumps, Transcoder::Create(file, {}, at::kCPU));
+  ASSERT_OK_AND_ASSIGN(const SparseActivations z, jumps->Encode(at::tensor({2.0F, -0.5F, 0.0F}).view({3, 1})));
+  // Pre-activations are 2 2 2 2 -3, then -0.5 and -5.5, then 0 and -5; a threshold itself is not above.
+  EXPECT_TRUE(at::equal(z.row_splits, at::tensor({0, 2, 2, 2}, at::kLong)));
+  EXPECT_TRUE(at::equal(z.feature_ids, at::tensor({0, 3}, at::kInt)));
+  EXPECT_TRUE(at::equal(z.values, at::tensor({2.0F, 2.0F})));
+}
+
+TEST_F(TranscoderTest, AJumpEqualsTheDenseFormulaForAnyNumberOfRowsAndFeatures) {
+  for (const int64_t features : {1, 63, 64, 65, 300}) {
+    TranscoderFile file;
+    file.convention.activation = TranscoderActivation::kJumpRelu;
+    file.convention.centred_target = true;
+    file.tensors = {{"W_enc", at::randn({4, features})},
+                    {"b_enc", at::randn({features})},
+                    {"threshold", at::randn({features})},
+                    {"W_dec", at::randn({features, 4})},
+                    {"b_dec_out", at::randn({4})}};
+    ASSERT_OK_AND_ASSIGN(const auto jumps, Transcoder::Create(file, {}, at::kCPU));
+    const at::Tensor x = at::randn({257, 4});
+    ASSERT_OK_AND_ASSIGN(const SparseActivations z, jumps->Encode(x));
+    const at::Tensor pre = at::addmm(file.tensors.at("b_enc"), x, file.tensors.at("W_enc"));
+    const at::Tensor wanted = pre.relu() * pre.gt(file.tensors.at("threshold"));
+    EXPECT_LT(LargestError(Dense(z), wanted), 2e-6) << features;
+    EXPECT_TRUE((z.values > 0).all().item<bool>());
+  }
+}
+
+TEST_F(TranscoderTest, ASkipAddsTheInput) {
+  TranscoderFile file;
+  file.convention.has_skip = true;
+  file.convention.centred_target = true;
+  file.tensors = {{"W_enc", at::zeros({2, 1})},
+                  {"b_enc", at::ones({1})},
+                  {"W_dec", at::tensor({10.0F, 20.0F}).view({1, 2})},
+                  {"b_dec_out", at::tensor({0.5F, -0.5F})},
+                  {"W_skip", at::tensor({1.0F, 2.0F, 3.0F, 4.0F}).view({2, 2})}};
+  ASSERT_OK_AND_ASSIGN(const auto skips, Transcoder::Create(file, {}, at::kCPU));
+  const at::Tensor x = at::tensor({1.0F, 0.0F, 0.0F, 1.0F}).view({2, 2});
+  ASSERT_OK_AND_ASSIGN(const SparseActivations z, skips->Encode(x));
+  ASSERT_OK_AND_ASSIGN(const at::Tensor output, skips->Decode(z, x));
+  EXPECT_TRUE(at::equal(output, at::tensor({11.5F, 21.5F, 13.5F, 23.5F}).view({2, 2})));
 }
 
 }  // namespace

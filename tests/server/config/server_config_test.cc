@@ -47,7 +47,7 @@ TEST(ServerConfigTest, RelativePathsAreTakenFromTheFilesFolder) {
   EXPECT_EQ(config->model(0).path(), "/etc/superpose/model");
   EXPECT_EQ(config->model(0).transcoder(0).path(), "/etc/superpose/t/layer2.pt");
   EXPECT_EQ(config->model(0).transcoder(0).log_sparsity_path(), "/abs/s.pt");
-  EXPECT_EQ(config->corpus(0).path(), "/etc/superpose/c.jsonl");
+  EXPECT_EQ(config->corpus(0).path(0), "/etc/superpose/c.jsonl");
 }
 
 TEST(ServerConfigTest, ATranscodersIdDefaultsToItsLayer) {
@@ -95,6 +95,35 @@ TEST(ServerConfigTest, NumbersMustBeAboveZero) {
                             "max_running_jobs", "max_running_jobs_per_user", "checkpoint_seconds"}) {
     EXPECT_THAT(Complaint(std::string(kSmallest) + " " + field + ": -1"), HasSubstr(field));
   }
+}
+
+TEST(ServerConfigTest, AMemoryLimitIsAboveZeroOrLeftOut) {
+  EXPECT_THAT(Complaint(std::string(kSmallest) + "memory_limit_bytes: -1"), HasSubstr("memory_limit_bytes is -1"));
+  ASSERT_OK(Parse(std::string(kSmallest) + "memory_limit_bytes: 1000000"));
+}
+
+TEST(ServerConfigTest, RootsForLoadingAreTakenFromTheFilesFolder) {
+  const auto config = Parse(std::string(kSmallest) + R"(model_root: "." model_root: "../models" model_root: "/srv")");
+  ASSERT_OK(config);
+  ASSERT_EQ(config->model_root_size(), 3);
+  EXPECT_EQ(config->model_root(0), "/etc/superpose/");
+  EXPECT_EQ(config->model_root(1), "/etc/models");
+  EXPECT_EQ(config->model_root(2), "/srv");
+}
+
+TEST(ModelEntryTest, WhatACallAsksToLoadIsCheckedLikeTheFile) {
+  v1::ModelEntry model;
+  model.set_name("demo");
+  model.set_path("m");
+  model.add_transcoder()->set_path("a.pt");
+  FillModelDefaults(&model);
+  EXPECT_EQ(model.transcoder(0).id(), "layer0");
+  EXPECT_OK(CheckModelEntry(model));
+  *model.add_transcoder() = model.transcoder(0);
+  EXPECT_THAT(CheckModelEntry(model), MessageHas("stands twice"));
+  model.set_name("../demo");
+  EXPECT_THAT(CheckModelEntry(model), MessageHas("model.name"));
+  EXPECT_THAT(CheckTranscoderEntry(v1::TranscoderEntry()), MessageHas("transcoder.id"));
 }
 
 TEST(ServerConfigTest, DevicesAreNamed) {

@@ -41,7 +41,7 @@ TensorMap TrainDirectly(DeviceExecutor& executor, int64_t steps) {
     TrainerInputs inputs;
     inputs.model = (*TinyRegistry()->FindModel("models/tiny"))->model;
     inputs.transcoders = {transcoder.transcoder};
-    inputs.sequences = *SequencesFor(*TinyRegistry(), "corpora/rows", 32, v1::CORPUS_SPLIT_ALL);
+    inputs.sequences = *(*TinyRegistry()->FindCorpus("corpora/rows"))->corpus->Sequences(32, CorpusSplit::kAll);
     TrainerConfig config;
     config.layers = {1};
     config.steps = steps;
@@ -85,15 +85,15 @@ class HeldWork final : public JobWork {
   }
   bool AtBoundary() const override { return work_->AtBoundary(); }
   WorkReport Report() const override { return work_->Report(); }
-  absl::Status WriteCheckpoint() override {
-    absl::Status status = work_->WriteCheckpoint();
-    if (status.ok() && Waits() && checkpoints_ < wanted_) {
+  absl::StatusOr<bool> WriteCheckpoint(const KeepWriting& keep_writing) override {
+    auto written = work_->WriteCheckpoint(keep_writing);
+    if (written.ok() && Waits() && checkpoints_ < wanted_) {
       ++checkpoints_;
       if (checkpoints_ == wanted_) written_->Notify();
     }
-    return status;
+    return written;
   }
-  absl::StatusOr<v1::Job> Finish() override { return work_->Finish(); }
+  absl::StatusOr<v1::Job> Finish(const KeepWriting& keep_writing) override { return work_->Finish(keep_writing); }
 
  private:
   bool Waits() const { return checkpoints_ == wanted_ || work_->Report().progress.done() >= 3 * (checkpoints_ + 1); }
@@ -117,8 +117,10 @@ class WatchedStart final : public JobWork {
   }
   bool AtBoundary() const override { return work_->AtBoundary(); }
   WorkReport Report() const override { return work_->Report(); }
-  absl::Status WriteCheckpoint() override { return work_->WriteCheckpoint(); }
-  absl::StatusOr<v1::Job> Finish() override { return work_->Finish(); }
+  absl::StatusOr<bool> WriteCheckpoint(const KeepWriting& keep_writing) override {
+    return work_->WriteCheckpoint(keep_writing);
+  }
+  absl::StatusOr<v1::Job> Finish(const KeepWriting& keep_writing) override { return work_->Finish(keep_writing); }
 
  private:
   const std::unique_ptr<JobWork> work_;
@@ -164,7 +166,7 @@ class DurableJobManagerTest : public testing::Test {
     return name;
   }
   std::vector<std::string> CheckpointsOf(const std::string& job) const {
-    return CheckpointFiles(folder_ / job).NewestFirst();
+    return CheckpointFiles(folder_ / job).NewestFirst().value_or(std::vector<std::string>());
   }
 
   TemporaryFolder folder_;
@@ -267,6 +269,52 @@ TEST_F(DurableJobManagerTest, ADamagedCheckpointIsPassedOverForTheOneBefore) {
   ExpectWholeHistory(rig, job);
 }
 
+// A disk that cannot be read for a while must not cost the work of hours.
+TEST_F(DurableJobManagerTest, ACheckpointThatCannotBeReadFailsTheJobAndStays) {
+  const std::string name = Crash(2);
+  const std::vector<std::string> checkpoints = CheckpointsOf(name);
+  ASSERT_THAT(checkpoints, SizeIs(2));
+  const std::string history = FileContent(folder_ / name + "/history.bin");
+  const std::string elsewhere = folder_ / "elsewhere";
+  std::filesystem::rename(checkpoints[0], elsewhere);
+  std::filesystem::create_symlink(checkpoints[0], checkpoints[0]);  // to itself
+  {
+    ManagerRig rig(folder_.path());
+    const v1::Job job = rig.WaitForEnd(name);
+    EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+    EXPECT_EQ(ReasonOfJob(job), reason::kFileNotFound);
+  }
+  std::filesystem::rename(elsewhere, checkpoints[0]);
+  EXPECT_EQ(CheckpointsOf(name), checkpoints);
+  EXPECT_OK(SafetensorsFile::Open(checkpoints[1]));
+  EXPECT_EQ(FileContent(folder_ / name + "/history.bin"), history);
+}
+
+TEST_F(DurableJobManagerTest, AHistoryThatCannotBeCutFailsTheJobAndItsCheckpointsStay) {
+  const std::string name = Crash(2);
+  const std::vector<std::string> checkpoints = CheckpointsOf(name);
+  WriteFile(folder_ / name + "/history.bin", "this is no history at all");
+  ManagerRig rig(folder_.path());
+  const v1::Job job = rig.WaitForEnd(name);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(ReasonOfJob(job), reason::kFileCorrupt);
+  EXPECT_EQ(CheckpointsOf(name), checkpoints);
+}
+
+TEST_F(DurableJobManagerTest, AJobWhoseCorpusBecameAnotherFailsWithItsReasonAndKeepsItsCheckpoints) {
+  const std::string name = Crash(2);
+  const std::vector<std::string> checkpoints = CheckpointsOf(name);
+  std::string other = TinyCorpus();
+  other[other.size() - 4] = static_cast<char>(other[other.size() - 4] ^ 1);
+  const std::unique_ptr<ModelRegistry> registry = LoadTinyRegistry(other);
+  ASSERT_NE(registry, nullptr);
+  ManagerRig rig(folder_.path(), {}, nullptr, registry.get());
+  const v1::Job job = rig.WaitForEnd(name);
+  EXPECT_EQ(job.state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(ReasonOfJob(job), reason::kInputChanged);
+  EXPECT_EQ(CheckpointsOf(name), checkpoints);
+}
+
 TEST_F(DurableJobManagerTest, StopWritesACheckpointAndGivesTheJobBack) {
   std::string name;
   {
@@ -347,6 +395,29 @@ TEST_F(DurableJobManagerTest, AListenerIsNotCalledOnceItsSubscriptionHasGone) {
     subscription.reset();
     *gone = true;
   }
+}
+
+TEST_F(DurableJobManagerTest, ASweepMakesAMidcoderForEachCombination) {
+  ManagerRig rig(folder_.path());
+  v1::Job job = TinyTraining(2);
+  v1::MidcoderGrid* grid = job.mutable_train_midcoder()->mutable_grid();
+  grid->add_lr(1e-3);
+  grid->add_lr(2e-3);
+  grid->add_seed(7);
+  grid->add_seed(8);
+  const v1::Job done = rig.WaitForEnd(rig.Submit(job).name());
+  ASSERT_EQ(done.state(), v1::JOB_STATE_SUCCEEDED) << done.error().message();
+  ASSERT_EQ(done.trained_midcoders().midcoders_size(), 4);
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_OK_AND_ASSIGN(const v1::Midcoder midcoder, rig.midcoders().Get(done.trained_midcoders().midcoders(i)));
+    EXPECT_EQ(midcoder.spec().lr(), i < 2 ? 1e-3 : 2e-3);
+    EXPECT_EQ(midcoder.spec().seed(), i % 2 == 0 ? 7 : 8);
+    EXPECT_FALSE(midcoder.spec().has_grid());
+    EXPECT_EQ(midcoder.job_result(), i);
+    ASSERT_OK_AND_ASSIGN(const HistoryPage page, rig.midcoders().History(midcoder.name(), 100, ""));
+    EXPECT_EQ(page.history.step_size(), 2);
+  }
+  EXPECT_EQ(done.metrics().count("variant3.loss"), 1);
 }
 
 }  // namespace

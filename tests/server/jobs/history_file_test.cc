@@ -1,6 +1,9 @@
 #include "server/jobs/history_file.h"
 
+#include <sys/resource.h>
+
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <limits>
@@ -192,6 +195,37 @@ TEST_F(HistoryFileTest, AFileThatMayNotBeWrittenIsRefused) {
   WithoutPrivileges nobody;
   EXPECT_THAT(file_.Append({Loss(2)}), IsError(absl::StatusCode::kFailedPrecondition, reason::kStorageReadOnly));
   EXPECT_THAT(Steps(), ElementsAre(1));
+}
+
+// Files of this process may not grow beyond `bytes` while it lives.
+class SizeLimit {
+ public:
+  explicit SizeLimit(rlim_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~SizeLimit() {
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0);
+    std::signal(SIGXFSZ, handler_);
+  }
+  SizeLimit(const SizeLimit&) = delete;
+  SizeLimit& operator=(const SizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*const handler_)(int);
+};
+
+TEST_F(HistoryFileTest, AnAppendThatFailsHalfwayLeavesNothing) {
+  ASSERT_OK(file_.Append(Losses(1, 3)));
+  {
+    const SizeLimit limit(kHeaderSize + 5 * kRecordSize + 9);
+    EXPECT_FALSE(file_.Append(Losses(4, 9)).ok());
+  }
+  EXPECT_THAT(Steps(), ElementsAre(1, 2, 3));
+  ASSERT_OK(file_.Append(Losses(4, 6)));
+  EXPECT_THAT(Steps(), ElementsAre(1, 2, 3, 4, 5, 6));
 }
 
 TEST_F(HistoryFileTest, AFullDiskIsSaid) {

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 namespace superpose {
 namespace {
 
@@ -87,6 +89,40 @@ TEST(QueueOrderTest, GoesAroundUsersWithoutRegardToCaps) {
                           {"b1", "bob", 0, kQueued, 4},
                           {"b2", "bob", 0, kQueued, 5}}),
               ElementsAre("a3", "b1", "a1", "b2", "a2"));
+}
+
+// What the order is defined by.
+std::vector<std::string> PickOneByOne(std::vector<ActiveJob> active) {
+  constexpr int kNoCap = std::numeric_limits<int>::max();
+  std::vector<std::string> order;
+  while (const auto next = PickNextJob(active, {kNoCap, kNoCap})) {
+    order.push_back(*next);
+    for (ActiveJob& job : active) {
+      if (job.name == *next) job.state = kRunning;
+    }
+  }
+  return order;
+}
+
+TEST(QueueOrderTest, IsThatOfPickingOneByOne) {
+  std::vector<ActiveJob> active;
+  uint32_t state = 7;
+  for (int i = 0; i < 200; ++i) {
+    state = state * 1664525 + 1013904223;
+    const std::string owner(1, static_cast<char>('a' + (state >> 24) % 7));
+    active.push_back({absl::StrCat("job", i), owner, static_cast<int32_t>((state >> 16) % 3) - 1,
+                      (state >> 8) % 8 == 0 ? kRunning : kQueued, i});
+  }
+  EXPECT_EQ(QueueOrder(active), PickOneByOne(active));
+}
+
+TEST(QueueOrderTest, AHundredThousandJobsAreOrderedWithoutAWait) {
+  std::vector<ActiveJob> active;
+  for (int i = 0; i < 100'000; ++i) active.push_back({absl::StrCat(i), absl::StrCat("user", i % 10), 0, kQueued, i});
+  const std::vector<std::string> order = QueueOrder(active);
+  ASSERT_EQ(order.size(), 100'000u);
+  EXPECT_EQ(order.front(), "0");
+  EXPECT_EQ(order.back(), "99999");
 }
 
 TEST(QueueOrderTest, AUserWithRunningJobsWaitsForThoseWithout) {

@@ -204,6 +204,32 @@ TEST_P(JobStoreClaimsTest, RecoverAllSetsBackEveryRunningJob) {
   EXPECT_EQ(Get(done).state(), v1::JOB_STATE_SUCCEEDED);
 }
 
+TEST_P(JobStoreClaimsTest, RecoveriesAreCountedUntilACheckpoint) {
+  const std::string name = Submit().name();
+  EXPECT_EQ(Claim(name).recoveries, 0);
+  for (const int64_t recoveries : {1, 2}) {
+    ASSERT_OK(store_->Recover(kStart, /*all=*/true));
+    EXPECT_EQ(Claim(name).recoveries, recoveries);
+  }
+  ASSERT_OK(store_->Recover(kStart, /*all=*/true));
+  const JobClaim claim = Claim(name);
+  ASSERT_OK(store_->NoteCheckpoint(claim));
+  ASSERT_OK(store_->GiveBack(claim, kStart));
+  EXPECT_EQ(Claim(name).recoveries, 0);
+  EXPECT_THAT(store_->NoteCheckpoint(claim), LeaseLost());
+}
+
+TEST_P(JobStoreClaimsTest, OnlyJobsThatAreTakenBackAreCounted) {
+  const std::string given_back = Submit().name();
+  const std::string held = Submit().name();
+  const std::string queued = Submit().name();
+  ASSERT_OK(store_->GiveBack(Claim(given_back), kStart));
+  Claim(held);
+  ASSERT_OK(store_->Recover(After(1), /*all=*/false));
+  EXPECT_EQ(Claim(given_back).recoveries, 0);
+  EXPECT_EQ(Claim(queued).recoveries, 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, JobStoreClaimsTest, testing::ValuesIn(JobStoreBackends()), BackendName);
 
 }  // namespace

@@ -56,7 +56,7 @@ inline auto LeaseLost() { return IsError(absl::StatusCode::kAborted, reason::kLe
 class JobStoreTest : public testing::TestWithParam<JobStoreBackend> {
  protected:
   v1::Job Submit(const v1::Job& job = TrainingJob(), absl::Time now = kStart) {
-    absl::StatusOr<v1::Job> submitted = store_->Submit(job, now);
+    absl::StatusOr<v1::Job> submitted = store_->Submit(job, job, now);
     EXPECT_OK(submitted);
     return submitted.ok() ? *submitted : v1::Job();
   }

@@ -73,7 +73,7 @@ void JobStoreHistoryTest::Submit() {
     return !other.deleted && !job.request_id().empty() && other.request_id == job.request_id() &&
            other.owner == job.owner();
   });
-  const absl::StatusOr<v1::Job> submitted = store_->Submit(job, now_);
+  const absl::StatusOr<v1::Job> submitted = store_->Submit(job, job, now_);
   if (before == jobs_.end()) {
     ASSERT_OK(submitted);
     ModelJob made;

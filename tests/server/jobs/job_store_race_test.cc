@@ -49,7 +49,8 @@ TEST_P(JobStoreRaceTest, TheSameRequestFromTwoServersAtOnceMakesOneJob) {
     const std::shared_ptr<JobStore> store = storage_->Connect();
     std::vector<std::string> names;
     for (int i = 0; i < kRequests; ++i) {
-      const auto job = store->Submit(TrainingJob("ada", absl::StrCat("id", i)), kStart);
+      const v1::Job wanted = TrainingJob("ada", absl::StrCat("id", i));
+      const auto job = store->Submit(wanted, wanted, kStart);
       names.push_back(job.ok() ? job->name() : job.status().ToString());
     }
     return names;

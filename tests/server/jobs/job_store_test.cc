@@ -81,10 +81,28 @@ TEST_P(JobStoreTest, TheSameRequestIdWithAnotherRequestIsRefused) {
   v1::Job other_kind = TrainingJob("ada", "id");
   other_kind.mutable_evaluate_midcoder()->set_midcoder("midcoders/m");
   for (const v1::Job& other : {other_spec, other_priority, other_kind}) {
-    const absl::StatusOr<v1::Job> refused = store_->Submit(other, kStart);
+    const absl::StatusOr<v1::Job> refused = store_->Submit(other, other, kStart);
     EXPECT_THAT(refused, IsError(absl::StatusCode::kAlreadyExists, reason::kRequestIdReused));
     EXPECT_THAT(refused, MessageHas(job.name()));
   }
+}
+
+TEST_P(JobStoreTest, ARequestIsKnownByWhatWasSentWhateverDefaultsWereFilledIn) {
+  v1::Job as_sent = TrainingJob("ada", "id");
+  as_sent.mutable_train_midcoder()->clear_steps();
+  ASSERT_OK_AND_ASSIGN(auto found, store_->FindSubmitted(as_sent));
+  EXPECT_FALSE(found.has_value());
+  ASSERT_OK_AND_ASSIGN(const v1::Job job, store_->Submit(TrainingJob("ada", "id"), as_sent, kStart));
+  EXPECT_EQ(job.train_midcoder().steps(), 100);
+  v1::Job other_default = TrainingJob("ada", "id");
+  other_default.mutable_train_midcoder()->set_steps(200);
+  ASSERT_OK_AND_ASSIGN(const v1::Job again, store_->Submit(other_default, as_sent, kStart));
+  EXPECT_EQ(again.name(), job.name());
+  ASSERT_OK_AND_ASSIGN(found, store_->FindSubmitted(as_sent));
+  ASSERT_TRUE(found.has_value());
+  EXPECT_EQ(found->name(), job.name());
+  EXPECT_THAT(store_->FindSubmitted(other_default),
+              IsError(absl::StatusCode::kAlreadyExists, reason::kRequestIdReused));
 }
 
 TEST_P(JobStoreTest, RequestIdsBelongToTheirOwners) {

@@ -44,21 +44,24 @@ inline std::string TinyCorpus() {
   return file;
 }
 
-// Loaded once for all tests of a program; null when that fails.
-inline const ModelRegistry* TinyRegistry() {
-  static const std::unique_ptr<const ModelRegistry> registry = [] {
-    const TemporaryFolder folder;
-    WriteFile(folder / "rows.npy", TinyCorpus());
-    constexpr char kConfig[] = R"(device: "cpu" model { name: "tiny" path: "$0/model"
+// The tiny model, its transcoder and `corpus`; null when that fails.
+inline std::unique_ptr<ModelRegistry> LoadTinyRegistry(const std::string& corpus = TinyCorpus()) {
+  const TemporaryFolder folder;
+  WriteFile(folder / "rows.npy", corpus);
+  constexpr char kConfig[] = R"(device: "cpu" model { name: "tiny" path: "$0/model"
       transcoder { layer: 1 id: "layer1" path: "$0/tiny_transcoder_dunefsky.pt" } }
       corpus { name: "rows" path: "$1" model: "tiny" token_dtype: "uint16" })";
-    v1::ServerConfig config;
-    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
-        absl::Substitute(kConfig, SUPERPOSE_TEST_DATA "/golden", folder / "rows.npy"), &config));
-    auto loaded = ModelRegistry::Load(config);
-    EXPECT_OK(loaded);
-    return loaded.ok() ? *std::move(loaded) : nullptr;
-  }();
+  v1::ServerConfig config;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(
+      absl::Substitute(kConfig, SUPERPOSE_TEST_DATA "/golden", folder / "rows.npy"), &config));
+  auto loaded = ModelRegistry::Load(config);
+  EXPECT_OK(loaded);
+  return loaded.ok() ? *std::move(loaded) : nullptr;
+}
+
+// Loaded once for all tests of a program.
+inline const ModelRegistry* TinyRegistry() {
+  static const std::unique_ptr<ModelRegistry> registry = LoadTinyRegistry();
   return registry.get();
 }
 
@@ -80,7 +83,10 @@ inline bool HasEnded(const v1::Job& job) { return job.state() >= v1::JOB_STATE_S
 
 class ManagerRig {
  public:
-  explicit ManagerRig(const std::string& folder, DurableJobManager::Options options = {}) {
+  // Through the store that `wrap`, where there is one, makes of the rig's, the manager sees it.
+  explicit ManagerRig(const std::string& folder, DurableJobManager::Options options = {},
+                      const std::function<JobStore*(JobStore* store)>& wrap = nullptr,
+                      const ModelRegistry* registry = TinyRegistry(), MemoryBudget* budget = nullptr) {
     auto opened = DataFolder::Open(folder);
     EXPECT_OK(opened);
     folder_ = *std::move(opened);
@@ -90,7 +96,14 @@ class ManagerRig {
     store_.emplace(database_.get());
     midcoders_.emplace(folder_.get(), database_.get());
     executor_.emplace(DeviceExecutor::Options(), &clock_, &metrics_);
-    parts_ = {&*store_, &*midcoders_, folder_.get(), TinyRegistry(), &*executor_, &clock_, &metrics_};
+    parts_ = {wrap == nullptr ? &*store_ : wrap(&*store_),
+              &*midcoders_,
+              folder_.get(),
+              registry,
+              &*executor_,
+              &clock_,
+              &metrics_,
+              budget};
     auto manager = DurableJobManager::Create(std::move(options), parts_);
     EXPECT_OK(manager);
     manager_ = *std::move(manager);

@@ -86,7 +86,7 @@ class MidcoderStoreTest : public testing::Test {
     EXPECT_OK(page);
     std::vector<std::string> names;
     if (!page.ok()) return names;
-    for (const v1::Midcoder& midcoder : page->midcoders) names.push_back(midcoder.name());
+    for (const v1::Midcoder& midcoder : page->items) names.push_back(midcoder.name());
     *next = page->next_page_token;
     return names;
   }

@@ -20,7 +20,7 @@ class SweepTest : public testing::Test {
     ASSERT_OK_AND_ASSIGN(database_, Database::Open(folder_->database_path()));
   }
   std::string SubmitJob() {
-    absl::StatusOr<v1::Job> job = SqliteJobStore(database_.get()).Submit(v1::Job(), absl::UnixEpoch());
+    absl::StatusOr<v1::Job> job = SqliteJobStore(database_.get()).Submit(v1::Job(), v1::Job(), absl::UnixEpoch());
     EXPECT_OK(job);
     return job.ok() ? job->name() : "";
   }
@@ -67,6 +67,29 @@ TEST_F(SweepTest, FoldersThatNoRowNamesGo) {
   ASSERT_OK(Sweep());
   EXPECT_TRUE(fs::is_empty(In("jobs")));
   EXPECT_TRUE(fs::is_empty(In("midcoders")));
+}
+
+TEST_F(SweepTest, CheckpointsOfJobsThatWillNotGoOnAreRemoved) {
+  SqliteJobStore store(database_.get());
+  const auto end_in = [&](v1::JobState state) {
+    const std::string name = SubmitJob();
+    auto claim = store.Claim(name, "worker", absl::UnixEpoch(), absl::Seconds(60));
+    EXPECT_OK(claim);
+    EXPECT_OK(store.Finish(**claim, {.state = state, .result = {}}, absl::UnixEpoch()));
+    WriteFile(In(name) + "/checkpoint", "tensors");
+    return name;
+  };
+  const std::string succeeded = end_in(v1::JOB_STATE_SUCCEEDED);
+  const std::string failed = end_in(v1::JOB_STATE_FAILED);
+  const std::string cancelled = end_in(v1::JOB_STATE_CANCELLED);
+  const std::string running = SubmitJob();
+  ASSERT_OK(store.Claim(running, "worker", absl::UnixEpoch(), absl::Seconds(60)));
+  WriteFile(In(running) + "/checkpoint", "tensors");
+  ASSERT_OK(Sweep());
+  EXPECT_FALSE(fs::exists(In(succeeded)));
+  EXPECT_TRUE(fs::exists(In(failed) + "/checkpoint"));
+  EXPECT_FALSE(fs::exists(In(cancelled)));
+  EXPECT_TRUE(fs::exists(In(running) + "/checkpoint"));
 }
 
 TEST_F(SweepTest, TemporaryFilesGoAndTheirNeighboursStay) {

@@ -150,6 +150,19 @@ TEST_F(DeviceExecutorTest, ARequestThatIsCancelledInTheQueueIsNotRun) {
   EXPECT_EQ(answer.Wait().code(), absl::StatusCode::kCancelled);
 }
 
+// gRPC cancels a call whose deadline has passed: what its caller must be told is the deadline.
+TEST_F(DeviceExecutorTest, ADeadlineThatPassedIsToldBeforeTheCancelThatFollowsIt) {
+  Hold();
+  Answer answer;
+  DeviceRequest request = answer.Request();
+  request.deadline = clock_.Now() + absl::Seconds(1);
+  request.is_cancelled = [] { return true; };
+  ASSERT_OK(executor_.Submit(std::move(request)));
+  clock_.Advance(absl::Seconds(1));
+  Release();
+  EXPECT_THAT(answer.Wait(), IsError(absl::StatusCode::kDeadlineExceeded, reason::kDeadlinePassed));
+}
+
 TEST_F(DeviceExecutorTest, AFullQueueRefusesAllButWhatContinues) {
   Hold();
   Answer first;

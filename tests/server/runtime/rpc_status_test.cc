@@ -24,6 +24,26 @@ TEST(RpcStatusTest, CarriesCodeMessageAndReason) {
   EXPECT_EQ(info.domain(), "superpose");
 }
 
+TEST(RpcStatusTest, ALongMessageIsCutBetweenCharacters) {
+  EXPECT_EQ(MessageToSend(std::string(1024, 'a')), std::string(1024, 'a'));
+  EXPECT_EQ(MessageToSend(std::string(1025, 'a')), std::string(1021, 'a') + " ..");
+  std::string euros;
+  for (int i = 0; i < 400; ++i) euros += "\xE2\x82\xAC";  // three bytes each: 1021 is within one
+  EXPECT_EQ(MessageToSend(euros), euros.substr(0, 1020) + " ..");
+  const google::rpc::Status status = ToRpcStatus(NotFound(reason::kFileNotFound, std::string(100'000, 'a')));
+  EXPECT_EQ(status.message().size(), 1024u);
+  EXPECT_LT(status.ByteSizeLong(), 1200u);
+  EXPECT_EQ(status.details_size(), 1);
+}
+
+TEST(RpcStatusTest, BytesThatAreNoUtf8AreReplaced) {
+  const google::rpc::Status status = ToRpcStatus(NotFound(reason::kFileNotFound, "no tensor a\xff\xe2\x82 b"));
+  EXPECT_EQ(status.message(), "no tensor a\xEF\xBF\xBD\xEF\xBF\xBD b");
+  google::rpc::Status received;
+  EXPECT_TRUE(received.ParseFromString(status.SerializeAsString()));
+  EXPECT_EQ(MessageToSend(std::string(2000, '\xff')).size(), 1023u) << "cut after it is replaced, between characters";
+}
+
 TEST(RpcStatusTest, AnErrorWithoutAReasonHasNoDetail) {
   EXPECT_EQ(ToRpcStatus(absl::CancelledError("gone")).details_size(), 0);
 }

@@ -21,14 +21,14 @@ struct Page {
 
 absl::StatusOr<Page> PageOf(const std::map<std::string, int>& entries, int64_t size, const std::string& token) {
   Page page;
-  const auto next = PageThrough(entries, size, token, [&](int value) { page.values.push_back(value); });
+  const auto next = PageThrough(entries, "models/", size, token, [&](int value) { page.values.push_back(value); });
   if (!next.ok()) return next.status();
   page.next = *next;
   return page;
 }
 
 TEST(PagingTest, PagesFollowEachOtherToTheEnd) {
-  const std::map<std::string, int> entries = {{"a", 1}, {"b", 2}, {"c", 3}};
+  const std::map<std::string, int> entries = {{"models/a", 1}, {"models/b", 2}, {"models/c", 3}};
   const auto first = PageOf(entries, 2, "");
   ASSERT_OK(first);
   EXPECT_THAT(first->values, ElementsAre(1, 2));
@@ -39,7 +39,7 @@ TEST(PagingTest, PagesFollowEachOtherToTheEnd) {
 }
 
 TEST(PagingTest, AFullLastPageHasNoNext) {
-  const auto page = PageOf({{"a", 1}, {"b", 2}}, 2, "");
+  const auto page = PageOf({{"models/a", 1}, {"models/b", 2}}, 2, "");
   ASSERT_OK(page);
   EXPECT_EQ(page->next, "");
 }
@@ -52,9 +52,27 @@ TEST(PagingTest, NothingIsOneEmptyPage) {
 }
 
 TEST(PagingTest, AMadeUpTokenIsRefused) {
-  const auto page = PageOf({{"a", 1}}, 10, "zzz");
-  EXPECT_EQ(page.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(ReasonOf(page.status()), "PAGE_TOKEN_INVALID");
+  for (const char* token : {"zzz", "models", "models/", "corpora/a", "model/a", "-1"}) {
+    EXPECT_THAT(PageOf({{"models/a", 1}}, 10, token), IsError(absl::StatusCode::kInvalidArgument, "PAGE_TOKEN_INVALID"))
+        << token;
+  }
+}
+
+TEST(PagingTest, WhenTheLastEntryOfAPageHasGoneTheNextOnesFollow) {
+  std::map<std::string, int> entries = {{"models/a", 1}, {"models/b", 2}, {"models/c", 3}, {"models/d", 4}};
+  ASSERT_OK_AND_ASSIGN(const Page first, PageOf(entries, 2, ""));
+  entries.erase("models/b");
+  ASSERT_OK_AND_ASSIGN(const Page second, PageOf(entries, 2, first.next));
+  EXPECT_THAT(second.values, ElementsAre(3, 4));
+  EXPECT_EQ(second.next, "");
+}
+
+TEST(PagingTest, WhenAllThatWasLeftHasGoneTheLastPageIsEmpty) {
+  std::map<std::string, int> entries = {{"models/a", 1}, {"models/b", 2}};
+  ASSERT_OK_AND_ASSIGN(const Page first, PageOf(entries, 1, ""));
+  ASSERT_OK_AND_ASSIGN(const Page second, PageOf({}, 1, first.next));
+  EXPECT_THAT(second.values, IsEmpty());
+  EXPECT_EQ(second.next, "");
 }
 
 TEST(PageSizeTest, ZeroIsTheStandardAndThereIsAMost) {

@@ -51,6 +51,30 @@ std::string ReasonAgainst(const at::Tensor& tensor, const std::vector<v1::Dimens
 
 const at::Tensor kMatrix = at::arange(35, at::kFloat).view({5, 7});
 
+// As for a tensor on an accelerator: there the selection is made before anything is copied.
+TEST(SelectToCpuTest, IsTheSelection) {
+  const at::Tensor cube = at::arange(2 * 3 * 5, at::kInt).view({2, 3, 5}).permute({2, 0, 1});
+  const std::vector<std::vector<v1::DimensionSlice>> all = {{},
+                                                            {Range(1, 4)},
+                                                            {Range(2, 2)},
+                                                            {Range(1, 4), Indices({1, 0, 1}), Range(0, 2)},
+                                                            {Indices({4, 0}), v1::DimensionSlice(), Indices({2})},
+                                                            {Indices({}), Range(0, 2)}};
+  for (const auto& slices : all) {
+    const TensorSelection wanted = Select(cube, slices);
+    const auto selected = SelectToCpu(cube, Of(slices));
+    ASSERT_OK(selected);
+    EXPECT_EQ(selected->sizes(), at::IntArrayRef(wanted.shape()));
+    EXPECT_EQ(BytesOf(*selected), wanted.Copy(0, wanted.bytes()));
+  }
+}
+
+TEST(SelectToCpuTest, WhatIsOutsideIsRefused) {
+  EXPECT_EQ(ReasonOf(SelectToCpu(kMatrix, Of({Range(0, 6)})).status()), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(SelectToCpu(kMatrix, Of({Indices({-1})})).status()), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(SelectToCpu(kMatrix, Of({Range(0, 1), Range(0, 1), Range(0, 1)})).status()), "SLICE_OUT_OF_RANGE");
+}
+
 TEST(TensorSelectionTest, WithoutSlicesItIsTheWholeTensor) {
   const TensorSelection all = Select(kMatrix, {});
   EXPECT_THAT(all.shape(), ElementsAre(5, 7));

@@ -1,10 +1,14 @@
 #include "server/services/tokens.h"
 
+#include <ATen/ATen.h>
+
+#include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lib/base/error.h"
+#include "server/runtime/reasons.h"
 #include "tests/status_matchers.h"
 
 namespace superpose {
@@ -31,6 +35,37 @@ TEST(TokenBatchTest, LengthsMustAddUp) {
   for (const auto& lengths : wrong) {
     EXPECT_EQ(ReasonOf(SequencesOf(Batch({1, 2, 3, 4}, lengths)).status()), "CONFIG_INVALID");
   }
+}
+
+class TextSizesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_OK_AND_ASSIGN(model_.model, Model::Load(SUPERPOSE_TEST_DATA "/golden/model", at::kCPU));
+    ASSERT_OK_AND_ASSIGN(model_.tokenizer, Tokenizer::Load(SUPERPOSE_TEST_DATA "/tokenizer/vocab_merges"));
+    longest_ = static_cast<size_t>(model_.tokenizer->longest_token_bytes());
+    ASSERT_GE(longest_, std::string("<|endoftext|>").size());
+  }
+  static v1::TextBatch Texts(const std::vector<size_t>& sizes) {
+    v1::TextBatch batch;
+    for (const size_t size : sizes) batch.add_texts(std::string(size, 'a'));
+    return batch;
+  }
+
+  LoadedModel model_;
+  size_t longest_ = 0;
+};
+
+TEST_F(TextSizesTest, ATextThatTheContextCannotHoldIsNotTokenized) {
+  const auto context = static_cast<size_t>(model_.model->config().n_positions);
+  EXPECT_OK(SequencesOf(model_, Texts({context * longest_})));
+  EXPECT_THAT(SequencesOf(model_, Texts({1, (context + 1) * longest_})),
+              IsError(absl::StatusCode::kInvalidArgument, reason::kContextExceeded));
+}
+
+TEST_F(TextSizesTest, TextsThatMustBeTooManyTokensAreNotTokenized) {
+  EXPECT_OK(SequencesOf(model_, Texts({longest_, longest_}), 2));
+  EXPECT_THAT(SequencesOf(model_, Texts({longest_, longest_, longest_}), 2),
+              IsError(absl::StatusCode::kResourceExhausted, reason::kRequestTooLarge));
 }
 
 TEST(TokenBatchTest, NoTokensAreNoSequences) {

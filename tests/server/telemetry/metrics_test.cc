@@ -9,6 +9,7 @@ namespace superpose {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
 using ::testing::Not;
 
 TEST(MetricsTest, RequestsAreCountedByMethodAndCode) {
@@ -56,12 +57,19 @@ TEST(MetricsTest, TokensAndSlicesAddUp) {
 
 TEST(MetricsTest, AnAddressThatCannotBeHadIsAnError) {
   Metrics metrics;
-  const auto exposer = metrics.Expose("127.0.0.1:0");
-  ASSERT_OK(exposer);
-  const int port = (*exposer)->GetListeningPorts().front();
-  const auto second = metrics.Expose("127.0.0.1:" + std::to_string(port));
+  ASSERT_OK_AND_ASSIGN(const auto first, metrics.Expose("127.0.0.1:0"));
+  const auto second = metrics.Expose(first->address());
   EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(ReasonOf(second.status()), "CONFIG_INVALID");
+}
+
+TEST(MetricsTest, AnEndpointSaysWhichPortItTookAndGivesItBack) {
+  const Metrics metrics;
+  ASSERT_OK_AND_ASSIGN(auto endpoint, metrics.Expose("127.0.0.1:0"));
+  const std::string address = endpoint->address();
+  EXPECT_THAT(address, MatchesRegex("127\\.0\\.0\\.1:[1-9][0-9]*"));
+  endpoint.reset();
+  EXPECT_OK(metrics.Expose(address));
 }
 
 }  // namespace

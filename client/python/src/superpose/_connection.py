@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import random
+import re
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
@@ -13,12 +14,16 @@ import grpc
 
 from superpose.errors import Cancelled, Error, Internal, Unavailable, error_from_rpc
 from superpose.v1 import (
+    corpus_service_pb2_grpc,
     feature_service_pb2_grpc,
     job_service_pb2_grpc,
     midcoder_service_pb2_grpc,
     model_service_pb2_grpc,
+    prompt_service_pb2_grpc,
     server_service_pb2_grpc,
+    statistics_service_pb2_grpc,
     tensor_service_pb2_grpc,
+    upload_service_pb2_grpc,
 )
 
 # The server chunks what is big; a unary reply is bounded by its limit of tokens, not by bytes.
@@ -65,6 +70,12 @@ def caller_name(user: str | None) -> str:
     return urllib.parse.quote(user, safe=" !#$&'()*+,/:;=?@[]<>|{}^`\"\\~")
 
 
+# What gRPC says, in several versions' words, when nobody listens.
+_NOBODY_THERE = re.compile(
+    r"failed to connect|connection refused|errors? resolving|(dns|name) resolution|unreachable|no route", re.I
+)
+
+
 def _broken_off(error: Error) -> Error:
     """A stream that ends with its server is reset or cancelled, not always UNAVAILABLE; nobody here cancelled it."""
     if error.reason or not isinstance(error, (Cancelled, Internal)):
@@ -91,6 +102,10 @@ class Connection:
         self._channel = grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
         self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
         self.models = model_service_pb2_grpc.ModelServiceStub(self._channel)
+        self.corpora = corpus_service_pb2_grpc.CorpusServiceStub(self._channel)
+        self.uploads = upload_service_pb2_grpc.UploadServiceStub(self._channel)
+        self.prompts = prompt_service_pb2_grpc.PromptServiceStub(self._channel)
+        self.statistics = statistics_service_pb2_grpc.StatisticsServiceStub(self._channel)
         self.features = feature_service_pb2_grpc.FeatureServiceStub(self._channel)
         self.midcoders = midcoder_service_pb2_grpc.MidcoderServiceStub(self._channel)
         self.jobs = job_service_pb2_grpc.JobServiceStub(self._channel)
@@ -110,11 +125,18 @@ class Connection:
             try:
                 return method(request, timeout=max(0.0, end - time.monotonic()), metadata=self._metadata)
             except grpc.RpcError as rpc_error:
-                error = error_from_rpc(rpc_error)
+                error = self._explained(error_from_rpc(rpc_error))
             attempts -= 1
             if attempts == 0 or not isinstance(error, Unavailable):
                 raise error
             backoff.pause()
+
+    def _explained(self, error: Error) -> Error:
+        """gRPC's "failed to connect to all addresses" in words that say what to look at."""
+        if not isinstance(error, Unavailable) or error.reason or not _NOBODY_THERE.search(error.message):
+            return error
+        message = f"no server answers at {self.address}: is it running? (superposed --config FILE starts one)"
+        return Unavailable(error.code, "", message)
 
     def stream(self, method: Any, request: Any, *, timeout: float | None = None) -> Iterator[Any]:
         """A server-streaming call, once, with a deadline for all of it. Leaving the iteration cancels it."""
@@ -122,9 +144,16 @@ class Connection:
         try:
             yield from call
         except grpc.RpcError as rpc_error:
-            raise _broken_off(error_from_rpc(rpc_error)) from None
+            raise _broken_off(self._explained(error_from_rpc(rpc_error))) from None
         finally:
             call.cancel()
+
+    def send(self, method: Any, requests: Iterator[Any], *, timeout: float | None = None) -> Any:
+        """A client-streaming call, once, with a deadline for all of it."""
+        try:
+            return method(requests, timeout=timeout, metadata=self._metadata)
+        except grpc.RpcError as rpc_error:
+            raise _broken_off(self._explained(error_from_rpc(rpc_error))) from None
 
     def pages(self, method: Any, request: Any, limit: int | None = None) -> Iterator[Any]:
         """The responses of a paged list, page after page, until there are no more or they may hold `limit` entries."""

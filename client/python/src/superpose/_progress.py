@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from types import TracebackType
 
-from tqdm.auto import tqdm
+from tqdm import TqdmWarning
 
 from superpose import _words
 from superpose.v1 import job_pb2
+
+with warnings.catch_warnings():
+    # A notebook without ipywidgets shows the bar as text; that is no reason for a warning at every import.
+    warnings.simplefilter("ignore", TqdmWarning)
+    from tqdm.auto import tqdm
 
 
 class ProgressBar:
@@ -33,19 +40,35 @@ class ProgressBar:
         if not self._wanted:
             return
         done, total, unit = job.progress.done, job.progress.total, job.progress.unit
-        if self._bar is None:
-            self._bar = tqdm(total=total or None, initial=done, unit=f" {unit}" if unit else "it", dynamic_ncols=True)
-        bar = self._bar
-        bar.total = total or None
-        bar.unit = f" {unit}" if unit else "it"
         description = f"{job.name} {_state(job)}"
+        if self._bar is None:
+            self._bar = tqdm(
+                desc=description,
+                total=total or None,
+                initial=done,
+                dynamic_ncols=True,
+                # Where lines are kept and not drawn over, such as a log, they are fewer.
+                mininterval=0.1 if sys.stderr.isatty() else 1,
+                bar_format=_format(total),
+            )
+        bar = self._bar
+        bar.unit = f" {unit}" if unit else "it"
+        bar.bar_format = _format(total)
         changed = bar.desc != description
         bar.set_description_str(description, refresh=False)
         bar.set_postfix_str("the server does not answer, trying again" if away else _figures(job), refresh=False)
+        if total and bar.total != total:
+            # Setting bar.total would not reach the bar that a notebook draws.
+            bar.reset(total=total)
         # After a restart a job goes on from its checkpoint, which may lie behind.
         bar.update(done - bar.n)
         if changed or away or total == done:
             bar.refresh()
+
+
+def _format(total: int) -> str | None:
+    """tqdm's own format, or the words alone while the job's length is not known."""
+    return None if total else "{desc}{postfix}"
 
 
 def _state(job: job_pb2.Job) -> str:

@@ -11,6 +11,8 @@ import pandas as pd
 import scipy.sparse
 
 from superpose import _display
+from superpose._tokens import bos_rows, position_of_rows, sequence_of_rows
+from superpose.self_test import figures_from
 from superpose.v1 import feature_service_pb2, model_pb2, tensor_pb2
 
 
@@ -32,7 +34,8 @@ class Activations:
         d_sae: Number of features of the transcoder.
         layer: The layer, from 0.
         transcoder: The transcoder's name.
-        provenance: What it was computed from and how: names, content hashes, convention, version, device.
+        provenance: What it was computed from and how: names, content hashes, convention, version, device; and
+            how well the transcoder stands for its MLP.
     """
 
     tokens: np.ndarray
@@ -45,7 +48,7 @@ class Activations:
     d_sae: int
     layer: int
     transcoder: str
-    provenance: dict[str, str]
+    provenance: dict[str, Any]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -55,13 +58,12 @@ class Activations:
     @property
     def sequence(self) -> np.ndarray:
         """int64 [rows], the sequence that a row belongs to."""
-        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+        return sequence_of_rows(self.lengths)
 
     @property
     def position(self) -> np.ndarray:
         """int64 [rows], the position of a row in its sequence."""
-        starts = np.cumsum(self.lengths) - self.lengths
-        return np.arange(len(self.tokens)) - np.repeat(starts, self.lengths)
+        return position_of_rows(self.lengths)
 
     @property
     def l0(self) -> np.ndarray:
@@ -220,16 +222,21 @@ def make_query(
         query.top_k = top_k
     if features is not None:
         query.feature_ids.extend(read_features(features))
-    if given.tokens is None:
-        query.texts.texts.extend(given.texts or [])
-        query.texts.prepend_bos = prepend_bos
-        query.texts.parse_special = parse_special
-    else:
-        query.tokens.SetInParent()
-        query.tokens.lengths.extend(map(len, given.tokens))
-        for sequence in given.tokens:
-            query.tokens.token_ids.extend(sequence.tolist())
+    put_input(query, given, prepend_bos=prepend_bos, parse_special=parse_special)
     return query
+
+
+def put_input(message: Any, given: Input, *, prepend_bos: bool, parse_special: bool) -> None:
+    """Puts texts or tokens into a message that has one of these fields."""
+    if given.tokens is None:
+        message.texts.texts.extend(given.texts or [])
+        message.texts.prepend_bos = prepend_bos
+        message.texts.parse_special = parse_special
+    else:
+        message.tokens.SetInParent()
+        message.tokens.lengths.extend(map(len, given.tokens))
+        for sequence in given.tokens:
+            message.tokens.token_ids.extend(sequence.tolist())
 
 
 def assemble(parts: Iterable[feature_service_pb2.Activations], bos_token_id: int) -> list[Activations]:
@@ -238,14 +245,11 @@ def assemble(parts: Iterable[feature_service_pb2.Activations], bos_token_id: int
     tokens = np.concatenate([np.array(part.tokens.token_ids, dtype=np.int32) for part in parts])
     lengths = np.concatenate([np.array(part.tokens.lengths, dtype=np.int64) for part in parts])
     texts = [text for part in parts for text in part.token_texts]
-    is_bos = np.zeros(len(tokens), dtype=bool)
-    firsts = (np.cumsum(lengths) - lengths)[lengths > 0]
-    is_bos[firsts] = tokens[firsts] == bos_token_id
     return [
         Activations(
             tokens=tokens,
             token_texts=texts or None,
-            is_bos=is_bos,
+            is_bos=bos_rows(tokens, lengths, bos_token_id),
             lengths=lengths,
             **_join([layer.activations for layer in layers]),
             layer=layers[0].layer,
@@ -278,6 +282,9 @@ def _shifted_splits(parts: Sequence[tensor_pb2.SparseActivations]) -> Iterator[n
         entries += int(splits[-1])
 
 
-def provenance_dict(provenance: model_pb2.Provenance) -> dict[str, str]:
+def provenance_dict(provenance: model_pb2.Provenance) -> dict[str, Any]:
     """What a result was computed from, without what did not take part."""
-    return {field.name: value for field, value in provenance.ListFields()}
+    facts = {field.name: value for field, value in provenance.ListFields()}
+    if provenance.HasField("self_test"):
+        facts["self_test"] = dataclasses.asdict(figures_from(provenance.self_test))
+    return facts

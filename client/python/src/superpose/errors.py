@@ -10,6 +10,8 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
+from superpose._advice import advice_for
+
 
 class Error(Exception):
     """A call that the server, or the way to it, refused.
@@ -27,8 +29,14 @@ class Error(Exception):
         self.reason = reason
         self.message = message
 
+    @property
+    def advice(self) -> str:
+        """What to do about it, in a sentence; empty where the message says all that is known."""
+        return advice_for(self.code, self.reason)
+
     def __str__(self) -> str:
-        return f"{self.message} [{self.reason or self.code}]"
+        said = f"{self.message} [{self.reason or self.code}]"
+        return f"{said}\n{self.advice}" if self.advice else said
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.code!r}, {self.reason!r}, {self.message!r})"
@@ -43,11 +51,11 @@ class InvalidArgument(Error, ValueError):
 
 
 class NotFound(Error, LookupError):
-    """There is no model, transcoder, corpus, midcoder or job of that name."""
+    """There is no model, transcoder, corpus, midcoder, snapshot or job of that name."""
 
 
 class AlreadyExists(Error):
-    """A request id was used before for another request."""
+    """Something of that name exists, or a request id was used before for another request."""
 
 
 class FailedPrecondition(Error):

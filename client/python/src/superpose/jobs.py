@@ -132,7 +132,8 @@ class Job:
     def results(self, timeout: float | None = None) -> list[Any]:
         """What it made, as a list; otherwise as `result`.
 
-        A training job gives a midcoder for each transcoder that was asked for, in that order.
+        A training job gives a midcoder for each transcoder that was asked for, in that order; with a grid one for each
+        combination of each, in the order that `Lab.train_midcoder` tells.
         """
         self.wait(progress=False, timeout=timeout)
         if self._proto.state == job_pb2.JOB_STATE_FAILED:

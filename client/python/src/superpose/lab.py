@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import operator
+import os
+import pathlib
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -15,12 +17,28 @@ import pandas as pd
 
 from superpose import _display, _words
 from superpose._connection import Connection, Persistence
+from superpose._uploads import upload_file
 from superpose.activations import Activations, Input, assemble, make_query, read_input
+from superpose.corpora import Corpus, corpora_frame, corpus_files, corpus_from
 from superpose.errors import Error, ResourceExhausted, Unavailable
 from superpose.jobs import Job, jobs_frame
-from superpose.midcoder import Midcoder, corpus_name, get_midcoder, midcoders_frame
-from superpose.model import Model, Transcoder, corpora_frame, models_frame
+from superpose.memory import MemoryEstimate, estimate_from, in_words
+from superpose.midcoder import Midcoder, corpus_name, get_midcoder, import_midcoder, midcoders_frame
+from superpose.model import Model, Transcoder, models_frame
+from superpose.prompts import (
+    Intervention,
+    MlpTensors,
+    assemble_mlp,
+    make_intervention,
+    make_prompt,
+    predictions_frame,
+    read_settings,
+    read_which,
+)
+from superpose.snapshot import Snapshot, get_snapshot, list_snapshots
+from superpose.tokenizing import tokenize_documents
 from superpose.v1 import (
+    corpus_service_pb2,
     feature_service_pb2,
     job_pb2,
     job_service_pb2,
@@ -28,6 +46,8 @@ from superpose.v1 import (
     midcoder_service_pb2,
     model_pb2,
     model_service_pb2,
+    prompt_service_pb2,
+    server_config_pb2,
     server_service_pb2,
 )
 
@@ -48,6 +68,8 @@ class ServerInfo:
         max_message_bytes: Largest message that it accepts.
         capabilities: What it can do.
         start_time: When it started, in UTC.
+        memory_limit_bytes: Most bytes that models, transcoders and work may hold together.
+        memory_used_bytes: Bytes held or promised when it was asked.
     """
 
     version: str
@@ -58,6 +80,22 @@ class ServerInfo:
     max_message_bytes: int
     capabilities: tuple[str, ...]
     start_time: datetime.datetime | None
+    memory_limit_bytes: int
+    memory_used_bytes: int
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "LibTorch": self.torch_version,
+            "device": self.device,
+            "threads": self.threads,
+            "largest single reply": f"{self.max_unary_tokens:,} tokens",
+            "memory": f"{in_words(self.memory_used_bytes)} of {in_words(self.memory_limit_bytes)}",
+            "started": f"{self.start_time:%Y-%m-%d %H:%M} UTC" if self.start_time else "",
+            "can": ", ".join(self.capabilities),
+        }
+
+    def _repr_html_(self) -> str:
+        return _display.html("Superpose", self.version, self._facts())
 
 
 def connect(address: str, *, user: str | None = None, timeout: float = 60.0) -> Lab:
@@ -100,6 +138,8 @@ class Lab:
             max_message_bytes=response.max_message_bytes,
             capabilities=tuple(response.capabilities),
             start_time=_display.moment(response.start_time),
+            memory_limit_bytes=response.memory_limit_bytes,
+            memory_used_bytes=response.memory_used_bytes,
         )
         return self._info
 
@@ -119,10 +159,160 @@ class Lab:
             model = which.partition("/transcoders/")[0]
         return self.model(model).transcoder(which if isinstance(which, str) else operator.index(which))
 
+    def load_model(self, name: str, path: str, *, timeout: float = 1800.0) -> Model:
+        """Loads a model from a Hugging Face folder on the server's disk, while others work.
+
+        What is loaded by a call is not loaded again when the server restarts.
+
+        Args:
+            name: What to call it.
+            path: The folder, under one that the server's config opens for loading (model_root); relative to it when
+                there is only one.
+            timeout: Seconds that loading may take.
+        """
+        entry = server_config_pb2.ModelEntry(name=name, path=path)
+        request = model_service_pb2.LoadModelRequest(model=entry)
+        loaded = self._connection.call(self._connection.models.LoadModel, request, timeout=timeout, retry=False)
+        return Model(self._connection, loaded.model)
+
+    def load_transcoder(
+        self,
+        path: str,
+        layer: int,
+        *,
+        model: str | None = None,
+        id: str | None = None,
+        log_sparsity_path: str | None = None,
+        input: str | None = None,
+        replace: bool = False,
+        timeout: float = 1800.0,
+    ) -> Transcoder:
+        """Loads a transcoder from the server's disk, while others work.
+
+        Args:
+            path: A Dunefsky .pt file or a SAELens folder; where it may lie: see `load_model`.
+            layer: The layer whose MLP it replaces, from 0.
+            model: Of which model.
+            id: What to call it; ``"layer{layer}"`` when left out.
+            log_sparsity_path: A .pt file of log10 feature frequencies.
+            input: What it reads, where its file does not say: ``"normalized_before_gain"`` or
+                ``"normalized_after_gain"``.
+            replace: Whether one of the same name may be replaced. That one serves until the new one stands, and calls
+                under way keep it.
+            timeout: Seconds that loading may take.
+        """
+        entry = server_config_pb2.TranscoderEntry(
+            layer=operator.index(layer), path=path, id=id, log_sparsity_path=log_sparsity_path, input=input
+        )
+        request = model_service_pb2.LoadTranscoderRequest(model=_model_name(model), transcoder=entry, replace=replace)
+        loaded = self._connection.call(self._connection.models.LoadTranscoder, request, timeout=timeout, retry=False)
+        return Transcoder(self._connection, loaded.transcoder)
+
+    def unload(self, what: str | Model | Transcoder, *, timeout: float = 1800.0) -> None:
+        """Frees the memory of a model, with its transcoders, or of a transcoder. Returns once calls that use it have
+        ended; while jobs use it, it is refused.
+
+        Args:
+            what: It, or its name.
+            timeout: Seconds to wait for calls under way.
+        """
+        name = what if isinstance(what, str) else what.name
+        if "/transcoders/" in name:
+            self._connection.call(
+                self._connection.models.UnloadTranscoder,
+                model_service_pb2.UnloadTranscoderRequest(name=name),
+                timeout=timeout,
+                retry=False,
+            )
+        else:
+            self._connection.call(
+                self._connection.models.UnloadModel,
+                model_service_pb2.UnloadModelRequest(name=_model_name(name)),
+                timeout=timeout,
+                retry=False,
+            )
+
     def corpora(self) -> pd.DataFrame:
         """The corpora that jobs may read: a row each."""
-        pages = self._connection.pages(self._connection.models.ListCorpora, model_service_pb2.ListCorporaRequest())
+        pages = self._connection.pages(self._connection.corpora.ListCorpora, corpus_service_pb2.ListCorporaRequest())
         return corpora_frame([corpus for page in pages for corpus in page.corpora])
+
+    def corpus(self, name: str) -> Corpus:
+        """A corpus by its name."""
+        request = corpus_service_pb2.GetCorpusRequest(name=corpus_name(name))
+        return corpus_from(self._connection.call(self._connection.corpora.GetCorpus, request).corpus)
+
+    def upload_corpus(
+        self, name: str | None, data: Any, *, model: str | None = None, progress: bool = True, timeout: float = 1800.0
+    ) -> Corpus:
+        """Sends a corpus of your own and waits until the server has read it; colleagues see it too.
+
+        What the server has already is not sent again, and a broken upload goes on where it broke. The same content
+        under the same name again gives what is there; other content is refused: delete the old corpus first.
+
+        Args:
+            name: What to call it; made from the content when None.
+            data: A text (one document); a list of texts (a document each); a numpy array of token ids, 1-D (cut into
+                sequences as text is) or 2-D (its rows are the sequences, as they are); or the `pathlib.Path` of a file
+                or a folder, or a list of them, all of one kind: .txt, .jsonl (``{"text": ..}`` a line; both also as
+                .gz or .zst), .npy or .bin (uint16).
+            model: Whose tokenizer and vocabulary it is read with.
+            progress: Whether to show bars.
+            timeout: Seconds that reading it may take the server, once it is there.
+        """
+        with corpus_files(data) as (ending, files):
+            uploads = [
+                upload_file(self._connection, file, progress=progress, description=getattr(file, "name", "upload"))
+                if isinstance(file, pathlib.Path)
+                else upload_file(self._connection, file, progress=progress)
+                for file in files
+            ]
+        request = corpus_service_pb2.CreateCorpusRequest(
+            corpus_id=_display.short_name(name or ""), model=_model_name(model), uploads=uploads, format=ending
+        )
+        response = self._connection.call(self._connection.corpora.CreateCorpus, request, timeout=timeout)
+        return corpus_from(response.corpus)
+
+    def delete_corpus(self, corpus: str | Corpus) -> None:
+        """Deletes a corpus that was uploaded, and its files. Refused while jobs that wait or run read it."""
+        request = corpus_service_pb2.DeleteCorpusRequest(name=corpus_name(corpus))
+        self._connection.call(self._connection.corpora.DeleteCorpus, request, retry=False)
+
+    def tokenize_dataset(
+        self,
+        source: Any,
+        out: str | os.PathLike[str],
+        *,
+        model: str | None = None,
+        column: str = "text",
+        shard_tokens: int = 100_000_000,
+        progress: bool = True,
+    ) -> list[pathlib.Path]:
+        """Turns text into token files once, with the server's tokenizer; returns their paths.
+
+        Documents are joined by end-of-text, and special tokens in them are plain text, as in a text corpus. Name the
+        files in the server's config, or give them to `upload_corpus`: the server maps them into memory.
+
+        Args:
+            source: A .txt (one document), .jsonl, .txt.gz or .jsonl.gz file; a .parquet or .arrow file or the folder
+                of a Hugging Face dataset (these need ``pip install 'superpose[datasets]'``); a dataset that is loaded;
+                or texts.
+            out: A folder, for shards ``tokens-00000.npy`` .., or a file that ends in .npy. Neither may be there
+                already.
+            model: Whose tokenizer.
+            column: What the text is called in a dataset and in .jsonl files.
+            shard_tokens: Most tokens of a shard.
+            progress: Whether to show a bar.
+        """
+        return tokenize_documents(
+            self._connection,
+            self.model(model),
+            source,
+            out,
+            column=column,
+            shard_tokens=shard_tokens,
+            progress=progress,
+        )
 
     # Tokens.
 
@@ -256,6 +446,130 @@ class Lab:
             except Error as error:
                 persistence.failed(error)
 
+    # Prompts.
+
+    def mlp(
+        self,
+        text_or_tokens: Any,
+        layer: int,
+        *,
+        which: str | Sequence[str] | None = None,
+        transcoder: str | None = None,
+        midcoder: str | Midcoder | None = None,
+        model: str | None = None,
+        prepend_bos: bool = True,
+        parse_special: bool = True,
+        timeout: float | None = None,
+    ) -> MlpTensors:
+        """Tensors around one layer's MLP at every token: a mapping of name to numpy array [rows, width].
+
+        Args:
+            text_or_tokens: As `activations` takes it.
+            layer: The layer, from 0.
+            which: Names of tensors: x_hat, pre, gate, mid, out, out_transcoder, out_midcoder. When left out x_hat, pre,
+                gate and out, and those of the transcoder and the midcoder where they are given.
+            transcoder: For out_transcoder and what a midcoder reads; when left out the midcoder's own, or the only one
+                of the layer.
+            midcoder: For mid, out_midcoder, and gate if it is to be the midcoder's; of the same layer.
+            model: Whose MLP.
+            prepend_bos: Whether a BOS goes before each text. It is never doubled, and never put before token ids.
+            parse_special: Whether the text of a special token is that token.
+            timeout: Seconds for all of it; no limit when left out.
+        """
+        names = read_which(which, transcoder=transcoder is not None, midcoder=midcoder is not None)
+        if model is None and isinstance(midcoder, Midcoder):
+            model = midcoder.provenance["model"]
+        midcoder_name = midcoder.name if isinstance(midcoder, Midcoder) else midcoder
+        request = prompt_service_pb2.GetMlpTensorsRequest(
+            prompt=_prompt(text_or_tokens, model, prepend_bos, parse_special),
+            layer=operator.index(layer),
+            which=names,
+            transcoder="" if transcoder is None else _transcoder_selector(transcoder, model),
+            midcoder="" if midcoder_name is None else _display.full_name("midcoders", midcoder_name),
+        )
+        persistence = Persistence()
+        while True:
+            try:
+                stream = self._connection.stream(self._connection.prompts.GetMlpTensors, request, timeout=timeout)
+                return assemble_mlp(stream, layer, self._bos_token_id)
+            except Error as error:
+                persistence.failed(error)
+
+    def next_tokens(
+        self,
+        text_or_tokens: Any,
+        k: int = 10,
+        *,
+        token_ids: Sequence[int] = (),
+        all_positions: bool = False,
+        model: str | None = None,
+        prepend_bos: bool = True,
+        parse_special: bool = True,
+        timeout: float | None = None,
+    ) -> pd.DataFrame:
+        """What the model takes the next token to be: sequence, position, rank, token_id, token, log_prob, prob.
+
+        A row for each of the `k` most likely tokens after each sequence, most likely first (rank 1), then one for each
+        of `token_ids`, which have no rank. `token` is the token's text, or its id where the model has no tokenizer.
+
+        Args:
+            text_or_tokens: As `activations` takes it.
+            k: How many of the most likely tokens; at most 1,000.
+            token_ids: Tokens to report besides, whatever their probability.
+            all_positions: After every position in place of the last one of each sequence.
+            model: The model that is asked.
+            prepend_bos: Whether a BOS goes before each text. It is never doubled, and never put before token ids.
+            parse_special: Whether the text of a special token is that token.
+            timeout: Seconds, in place of the connection's.
+        """
+        asked = np.asarray(token_ids, dtype=np.int64).tolist()
+        request = prompt_service_pb2.PredictNextTokensRequest(
+            prompt=_prompt(text_or_tokens, model, prepend_bos, parse_special),
+            top_k=k,
+            token_ids=asked,
+            all_positions=all_positions,
+        )
+        response = self._connection.call(self._connection.prompts.PredictNextTokens, request, timeout=timeout)
+        return predictions_frame(response, len(asked))
+
+    def intervene(
+        self,
+        text_or_tokens: Any,
+        set: Mapping[Any, float],
+        *,
+        mode: str = "delta",
+        k: int = 10,
+        model: str | None = None,
+        prepend_bos: bool = True,
+        parse_special: bool = True,
+        timeout: float | None = None,
+    ) -> Intervention:
+        """Sets features to values and tells how the predictions of the next token change.
+
+        Layers act in order: a later layer's activations are those after the earlier settings.
+
+        Args:
+            text_or_tokens: As `activations` takes it.
+            set: The activation, 0 or more, by (layer, feature), at every position but BOS; or by (layer, feature,
+                position) or (layer, feature, positions), at these positions of every sequence. A transcoder's name may
+                stand in the place of the layer.
+            mode: ``"delta"`` adds (value - activation) W_dec to the MLP's output, so that what the transcoder does not
+                explain stays; ``"replace"`` puts the transcoder's output, with the features set, in its place.
+            k: How many of the most likely tokens to report, before and after; at most 1,000.
+            model: Whose features.
+            prepend_bos: Whether a BOS goes before each text. It is never doubled, and never put before token ids.
+            parse_special: Whether the text of a special token is that token.
+            timeout: Seconds, in place of the connection's.
+        """
+        request = prompt_service_pb2.InterveneRequest(
+            prompt=_prompt(text_or_tokens, model, prepend_bos, parse_special),
+            settings=read_settings(set, lambda owner: _transcoder_selector(owner, model)),
+            mode=_words.to_enum(prompt_service_pb2.InterventionMode, mode, "mode"),
+            top_k=k,
+        )
+        response = self._connection.call(self._connection.prompts.Intervene, request, timeout=timeout)
+        return make_intervention(response, mode, self._bos_token_id)
+
     def _bos_token_id(self, provenance: model_pb2.Provenance) -> int:
         if provenance.model_hash not in self._bos:
             self._bos[provenance.model_hash] = self.model(provenance.model).bos_token_id
@@ -263,10 +577,44 @@ class Lab:
 
     # Midcoders.
 
+    def import_midcoder(
+        self,
+        path: str | os.PathLike[str] | bytes,
+        layer: int | None = None,
+        *,
+        transcoder: str | None = None,
+        model: str | None = None,
+        progress: bool = False,
+    ) -> Midcoder:
+        """Makes a midcoder of a file: the reference's ``.pt``, whose statistics become its snapshot, or our own form.
+
+        Nothing in the file is executed.
+
+        Args:
+            path: The file here, or its bytes.
+            layer: The layer of the transcoder that it was trained on, from 0. The reference's file does not say it; for
+                our own form it may be left out when that transcoder is loaded.
+            transcoder: Its name, in place of `layer`.
+            model: Whose transcoder.
+            progress: Whether to show a bar.
+        """
+        selector = ""
+        if layer is not None or transcoder is not None:
+            (selector,) = _selectors(layer, transcoder, model).values()
+        return import_midcoder(self._connection, path, selector, progress=progress)
+
+    def snapshots(self) -> pd.DataFrame:
+        """Snapshots of statistics, newest first: a row each."""
+        return list_snapshots(self._connection)
+
+    def snapshot(self, name: str) -> Snapshot:
+        """A snapshot of statistics by its name."""
+        return get_snapshot(self._connection, name)
+
     def train_midcoder(
         self,
         layer: Layers | None = None,
-        corpus: str | None = None,
+        corpus: str | Corpus | None = None,
         *,
         transcoder: Names | None = None,
         model: str | None = None,
@@ -284,6 +632,7 @@ class Lab:
         steps_per_epoch: int | None = None,
         seed: int | None = None,
         order: str | None = None,
+        grid: Mapping[str, Sequence[float]] | None = None,
         priority: int = 0,
         request_id: str | None = None,
     ) -> Job:
@@ -316,15 +665,26 @@ class Lab:
             steps_per_epoch: The learning rate changes once in this many steps; 10.
             seed: Of the order; 0.
             order: ``"shuffled"`` (default), a new permutation each pass, or ``"sequential"``.
+            grid: Trains a midcoder for every combination of the values given, as in ``{"lr": [1e-3, 3e-4], "seed": [0,
+                1]}``; of lr, weight_decay, mse_out_param and seed. The model and the encoder run once for all that
+                share a seed. ``job.results()`` has them: transcoders turn slowest, then lr, weight_decay,
+                mse_out_param, seed.
             priority: Higher goes first.
             request_id: The same id with the same request gives the same job; made anew when left out, so that a retry
                 never doubles a job.
         """
-        spec = midcoder_pb2.MidcoderTrainingSpec(
-            transcoders=list(_selectors(layer, transcoder, model).values()),
-            corpus=corpus_name(corpus),
-            mid_form=_words.to_enum(midcoder_pb2.MidForm, mid_dim, "mid_dim"),
-            gate=_words.to_enum(midcoder_pb2.MidGate, gate, "gate"),
+        if corpus is None:
+            raise ValueError("say which corpus to train on; lab.corpora() lists them")
+        spec = _training_spec(
+            layer,
+            corpus,
+            transcoder=transcoder,
+            model=model,
+            mid_dim=mid_dim,
+            gate=gate,
+            steps=steps,
+            epochs=epochs,
+            train_tokens=train_tokens,
             batch_size=batch_size,
             context_length=context_length,
             lr=lr,
@@ -333,13 +693,28 @@ class Lab:
             mse_out_param=mse_out_param,
             steps_per_epoch=steps_per_epoch,
             seed=seed,
-            order=_words.to_enum(midcoder_pb2.SequenceOrder, order, "order"),
-            **_length(steps=steps, epochs=epochs, train_tokens=train_tokens),
+            order=order,
+            grid=grid,
         )
         request = midcoder_service_pb2.TrainMidcoderRequest(
             spec=spec, request_id=request_id or str(uuid.uuid4()), priority=priority
         )
         return Job(self._connection, self._connection.call(self._connection.midcoders.TrainMidcoder, request).job)
+
+    def estimate_training(
+        self, layer: Layers | None = None, corpus: str | Corpus | None = None, **settings: Any
+    ) -> MemoryEstimate:
+        """What `train_midcoder` with the same arguments would take in the server's memory; nothing is submitted.
+
+        Args:
+            layer: As in `train_midcoder`.
+            corpus: As in `train_midcoder`.
+            settings: The other arguments of `train_midcoder`, but for `priority` and `request_id`.
+        """
+        spec = _training_spec(layer, corpus, **settings)
+        request = midcoder_service_pb2.EstimateMidcoderTrainingRequest(spec=spec)
+        response = self._connection.call(self._connection.midcoders.EstimateMidcoderTraining, request)
+        return estimate_from(response.estimate)
 
     def midcoders(self, limit: int | None = 100) -> pd.DataFrame:
         """Trained midcoders, newest first: a row each, at most `limit` (None: all)."""
@@ -390,6 +765,18 @@ class Lab:
     def __repr__(self) -> str:
         return f"<Lab {self._connection.address} as {self._connection.user}>"
 
+    def _repr_html_(self) -> str:
+        facts = {"you are": self._connection.user}
+        # A cell's end must not wait for a server that is not there, nor fail for want of it.
+        try:
+            request = model_service_pb2.ListModelsRequest()
+            page = self._connection.call(self._connection.models.ListModels, request, timeout=2.0, retry=False)
+            names = [_display.short_name(model.name) for model in page.models]
+            facts["models"] = ", ".join(names) or "none"
+        except Error as error:
+            facts["now"] = error.message
+        return _display.html("Lab", self._connection.address, facts)
+
 
 def _model_name(model: str | None) -> str:
     return "models/-" if model is None else _display.full_name("models", model)
@@ -410,6 +797,78 @@ def _selectors(layer: Layers | None, transcoder: Names | None, model: str | None
     layers: list[Any] = [layer] if np.ndim(layer) == 0 else list(layer)  # type: ignore[arg-type, list-item]
     numbers = [operator.index(number) for number in layers]
     return {number: f"{parent}/layers/{number}" for number in numbers}
+
+
+def _transcoder_selector(layer_or_name: int | str, model: str | None) -> str:
+    if isinstance(layer_or_name, str):
+        return _selectors(None, layer_or_name, model)[layer_or_name]
+    return f"{_model_name(model)}/layers/{operator.index(layer_or_name)}"
+
+
+def _prompt(
+    text_or_tokens: Any, model: str | None, prepend_bos: bool, parse_special: bool
+) -> prompt_service_pb2.Prompt:
+    given = read_input(text_or_tokens)
+    return make_prompt(_model_name(model), given, prepend_bos=prepend_bos, parse_special=parse_special)
+
+
+def _training_spec(
+    layer: Layers | None,
+    corpus: str | Corpus | None,
+    *,
+    transcoder: Names | None = None,
+    model: str | None = None,
+    mid_dim: str | None = None,
+    gate: str | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    train_tokens: int | None = None,
+    batch_size: int | None = None,
+    context_length: int | None = None,
+    lr: float | None = None,
+    weight_decay: float | None = None,
+    adam_eps: float | None = None,
+    mse_out_param: float | None = None,
+    steps_per_epoch: int | None = None,
+    seed: int | None = None,
+    order: str | None = None,
+    grid: Mapping[str, Sequence[float]] | None = None,
+) -> midcoder_pb2.MidcoderTrainingSpec:
+    return midcoder_pb2.MidcoderTrainingSpec(
+        transcoders=list(_selectors(layer, transcoder, model).values()),
+        corpus=corpus_name(corpus),
+        mid_form=_words.to_enum(midcoder_pb2.MidForm, mid_dim, "mid_dim"),
+        gate=_words.to_enum(midcoder_pb2.MidGate, gate, "gate"),
+        batch_size=batch_size,
+        context_length=context_length,
+        lr=lr,
+        weight_decay=weight_decay,
+        adam_eps=adam_eps,
+        mse_out_param=mse_out_param,
+        steps_per_epoch=steps_per_epoch,
+        seed=seed,
+        order=_words.to_enum(midcoder_pb2.SequenceOrder, order, "order"),
+        grid=_grid(grid),
+        **_length(steps=steps, epochs=epochs, train_tokens=train_tokens),
+    )
+
+
+def _grid(grid: Mapping[str, Sequence[float]] | None) -> midcoder_pb2.MidcoderGrid | None:
+    if not grid:
+        return None
+    settings = ["lr", "weight_decay", "mse_out_param", "seed"]
+    unknown = [name for name in grid if name not in settings]
+    if unknown:
+        raise ValueError(f"a grid may vary {', '.join(settings)}, not {', '.join(unknown)}")
+    empty = [name for name, values in grid.items() if len(values) == 0]
+    if empty:
+        raise ValueError(f"the grid has no value for {', '.join(empty)}")
+    return midcoder_pb2.MidcoderGrid(
+        **{
+            name: [operator.index(value) if name == "seed" else value for value in values]
+            for name, values in grid.items()
+        }
+    )
 
 
 def _length(**lengths: int | None) -> dict[str, int]:

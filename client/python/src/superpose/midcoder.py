@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import os
+import pathlib
 import uuid
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +14,12 @@ import pandas as pd
 
 from superpose import _display, _words
 from superpose._connection import Connection
+from superpose._downloads import download
+from superpose._uploads import upload_file
 from superpose.activations import provenance_dict
+from superpose.corpora import Corpus
+from superpose.errors import NotFound
+from superpose.snapshot import Snapshot, get_snapshot, list_snapshots
 from superpose.tensor import TensorHolder
 from superpose.v1 import corpus_pb2, midcoder_pb2, midcoder_service_pb2
 
@@ -69,7 +77,7 @@ class Midcoder(TensorHolder):
         return _words.settings(self._proto.spec)
 
     @property
-    def provenance(self) -> dict[str, str]:
+    def provenance(self) -> dict[str, Any]:
         """What it was trained on and how: names, content hashes, convention, version, device."""
         return provenance_dict(self._proto.provenance)
 
@@ -115,7 +123,7 @@ class Midcoder(TensorHolder):
 
     def evaluate(
         self,
-        corpus: str | None = None,
+        corpus: str | Corpus | None = None,
         *,
         tokens: int | None = None,
         split: str | None = None,
@@ -155,7 +163,7 @@ class Midcoder(TensorHolder):
 
     def evaluate_async(
         self,
-        corpus: str | None = None,
+        corpus: str | Corpus | None = None,
         *,
         tokens: int | None = None,
         split: str | None = None,
@@ -193,8 +201,62 @@ class Midcoder(TensorHolder):
         )
         return Job(self._connection, self._connection.call(self._connection.midcoders.EvaluateMidcoder, request).job)
 
+    @property
+    def imported_from(self) -> str:
+        """Where it came from when it was not trained here: ``"reference .pt"`` or its name there; else empty."""
+        return self._proto.imported_from
+
+    def snapshots(self) -> pd.DataFrame:
+        """The snapshots of statistics that belong to it: a row each, newest first."""
+        return list_snapshots(self._connection, self.name)
+
+    def snapshot(self, name: str | None = None) -> Snapshot:
+        """A snapshot of statistics that belongs to it; the newest when no name is given."""
+        if name is not None:
+            return get_snapshot(self._connection, name)
+        names = get_midcoder(self._connection, self.name).snapshot_names
+        if not names:
+            raise NotFound("NOT_FOUND", "SNAPSHOT_NOT_FOUND", f"{self.name} has no snapshot")
+        return get_snapshot(self._connection, names[0])
+
+    @property
+    def snapshot_names(self) -> list[str]:
+        """Names of the snapshots that it had when it was fetched, newest first."""
+        return list(self._proto.snapshots)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        snapshot: str | Snapshot | None = None,
+        progress: bool = False,
+    ) -> pathlib.Path:
+        """Writes it to a file here and returns the path. A file that is there already is replaced.
+
+        Args:
+            path: ``.safetensors`` is our own form, with its whole description; ``.pt`` the reference's, which
+                ``torch.load`` opens with ``weights_only=True`` as well as without.
+            snapshot: Put the statistics of this snapshot of it into the file as well, under the reference's names; .pt
+                only.
+            progress: Whether to show a bar.
+        """
+        name = snapshot.name if isinstance(snapshot, Snapshot) else snapshot
+        request = midcoder_service_pb2.ExportMidcoderRequest(
+            name=self.name,
+            format=_file_format(path),
+            snapshot="" if name is None else _display.full_name("snapshots", name),
+        )
+
+        def chunks_from(offset: int) -> Iterator[midcoder_service_pb2.ExportMidcoderResponse]:
+            part = midcoder_service_pb2.ExportMidcoderRequest()
+            part.CopyFrom(request)
+            part.start_offset = offset
+            return self._connection.stream(self._connection.midcoders.ExportMidcoder, part)
+
+        return download(chunks_from, path, progress=progress, description=pathlib.Path(path).name)
+
     def delete(self) -> None:
-        """Deletes it and its files on the server."""
+        """Deletes it and its files on the server. Its snapshots stay."""
         request = midcoder_service_pb2.DeleteMidcoderRequest(name=self.name)
         self._connection.call(self._connection.midcoders.DeleteMidcoder, request, retry=False)
 
@@ -214,9 +276,36 @@ class Midcoder(TensorHolder):
         return _display.html("Midcoder", self.name, self._facts())
 
 
-def corpus_name(corpus: str | None) -> str:
+def _file_format(path: str | os.PathLike[str]) -> midcoder_service_pb2.MidcoderFileFormat:
+    formats = {
+        ".safetensors": midcoder_service_pb2.MIDCODER_FILE_FORMAT_SAFETENSORS,
+        ".pt": midcoder_service_pb2.MIDCODER_FILE_FORMAT_REFERENCE,
+    }
+    ending = pathlib.Path(path).suffix
+    if ending not in formats:
+        raise ValueError(
+            f"the file's ending must be .safetensors or .pt, not {ending!r}: it says which format to write"
+        )
+    return formats[ending]
+
+
+def import_midcoder(
+    connection: Connection, path: str | os.PathLike[str] | bytes, transcoder: str, *, progress: bool = False
+) -> Midcoder:
+    """Sends a midcoder's file to the server, which makes a midcoder of it."""
+    upload = upload_file(connection, path, progress=progress)
+    request = midcoder_service_pb2.ImportMidcoderRequest(
+        upload=upload, transcoder=transcoder, request_id=str(uuid.uuid4())
+    )
+    response = connection.call(connection.midcoders.ImportMidcoder, request)
+    return Midcoder(connection, response.midcoder)
+
+
+def corpus_name(corpus: str | Corpus | None) -> str:
     """The resource name of a corpus; empty for None."""
-    return "" if corpus is None else _display.full_name("corpora", corpus)
+    if corpus is None:
+        return ""
+    return _display.full_name("corpora", corpus if isinstance(corpus, str) else corpus.name)
 
 
 def get_midcoder(connection: Connection, name: str) -> Midcoder:

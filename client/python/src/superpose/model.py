@@ -9,8 +9,9 @@ import pandas as pd
 from superpose import _display
 from superpose._connection import Connection
 from superpose.errors import FailedPrecondition, InvalidArgument, NotFound
+from superpose.self_test import SelfTest, self_test_from
 from superpose.tensor import Tensor, TensorHolder
-from superpose.v1 import corpus_pb2, model_pb2
+from superpose.v1 import model_pb2
 
 _MODEL_COLUMNS = [
     "model",
@@ -26,14 +27,16 @@ _MODEL_COLUMNS = [
     "tokenizer",
     "device",
 ]
-_CORPUS_COLUMNS = ["corpus", "model", "documents", "tokens", "row_length", "heldout"]
 
 
 class Transcoder(TensorHolder):
     """A sparse replacement of one layer's MLP: ``z = relu((x - b_dec) W_enc + b_enc)``, ``y = z W_dec + b_dec_out``.
 
+    Where its file has them, a threshold [d_sae] below which a feature does not count, and a skip: ``x W_skip`` more.
+
     Tensors: W_enc [d_model, d_sae], b_enc [d_sae], W_dec [d_sae, d_model], b_dec [d_model], b_dec_out [d_model] and,
-    where the feature frequencies are known, log_sparsity [d_sae], their log10.
+    where there is such a thing, threshold, W_skip [d_model, d_model], and log_sparsity [d_sae], the log10 of the
+    features' frequencies. They are those in the server's memory: `declared_convention` says what was folded into them.
     """
 
     def __init__(self, connection: Connection, proto: model_pb2.Transcoder) -> None:
@@ -61,17 +64,55 @@ class Transcoder(TensorHolder):
         return self._proto.convention
 
     @property
+    def memory_bytes(self) -> int:
+        """Bytes that it takes in the server's memory."""
+        return self._proto.memory_bytes
+
+    @property
     def content_hash(self) -> str:
         """SHA-256 over its tensors."""
         return self._proto.content_hash
+
+    @property
+    def format(self) -> str:
+        """What its file is, such as "dunefsky" or "saelens"."""
+        return self._proto.format
+
+    @property
+    def declared_convention(self) -> dict[str, Any]:
+        """What its file computes, how that is known, and what was folded into the weights when it was loaded."""
+        proto = self._proto.declared_convention
+        return {
+            "input": proto.input,
+            "input_known_from": proto.input_known_from,
+            "subtracts_input_bias": proto.subtracts_input_bias,
+            "has_skip": proto.has_skip,
+            "activation": proto.activation,
+            "centred_target": proto.centred_target,
+            "folded": list(proto.folded),
+        }
+
+    @property
+    def self_test(self) -> SelfTest | None:
+        """How well it stands for its MLP, and how well its file does when read in other ways; None if not tested."""
+        return self_test_from(self._proto.self_test) if self._proto.HasField("self_test") else None
 
     def _facts(self) -> dict[str, Any]:
         facts = {
             "layer": self.layer,
             "d_sae": self.d_sae,
             "live features": self.live_features,
+            "format": self.format,
             "reads": self.convention,
         }
+        if (test := self.self_test) is not None:
+            facts |= {
+                "explained variance": test.figures.explained_variance,
+                "L0": test.figures.l0,
+                "dead": test.figures.dead_fraction,
+            }
+            if test.warning:
+                facts["warning"] = test.warning
         return facts | {name: list(tensor.shape) for name, tensor in self.tensors.items()}
 
     def __repr__(self) -> str:
@@ -154,6 +195,11 @@ class Model(TensorHolder):
     def device(self) -> str:
         """Device that holds it."""
         return self._proto.device
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that its weights take in the server's memory."""
+        return self._proto.memory_bytes
 
     @property
     def content_hash(self) -> str:
@@ -239,19 +285,3 @@ def _model_row(model: model_pb2.Model, transcoder: model_pb2.Transcoder | None) 
         "live_features": transcoder.live_features if transcoder.HasField("live_features") else None,
         "format": transcoder.format,
     }
-
-
-def corpora_frame(protos: list[corpus_pb2.Corpus]) -> pd.DataFrame:
-    """A row for each corpus."""
-    rows = (
-        {
-            "corpus": _display.short_name(proto.name),
-            "model": _display.short_name(proto.model),
-            "documents": proto.documents or None,
-            "tokens": proto.tokens,
-            "row_length": proto.row_length or None,
-            "heldout": proto.has_heldout,
-        }
-        for proto in protos
-    )
-    return _display.frame(rows, _CORPUS_COLUMNS, integers=["documents", "tokens", "row_length"])

@@ -8,9 +8,10 @@ from typing import Any
 import google_crc32c
 import numpy as np
 
-from superpose import _indexing
+from superpose import _display, _indexing
 from superpose._connection import Connection, Persistence
 from superpose.errors import Error, Internal, Unavailable
+from superpose.memory import in_words
 from superpose.v1 import tensor_pb2, tensor_service_pb2
 
 # As they travel. numpy has no bfloat16: it is read as its bits and widened.
@@ -36,7 +37,7 @@ class Tensor:
     bfloat16 tensors are given as float32, which holds them exactly.
 
     Attributes:
-        resource: The name of the model, transcoder or midcoder that has it.
+        resource: The name of the model, transcoder, midcoder or snapshot that has it.
         name: Its name there, such as ``"W_mid"``.
         shape: Its sizes.
         dtype: The element type of what indexing gives.
@@ -93,20 +94,24 @@ class Tensor:
 
     def _as_native(self, block: np.ndarray) -> np.ndarray:
         if self._data_type == tensor_pb2.DATA_TYPE_BFLOAT16:
-            return (block.astype(np.uint32) << 16).view(np.float32)
+            wide = block.astype(np.uint32)
+            wide <<= 16
+            return wide.view(np.float32)
         return block.astype(self.dtype, copy=False)
 
     def _read_into(self, block: np.ndarray, slices: list[tensor_pb2.DimensionSlice]) -> None:
-        """Fills `block` from the server; a stream that breaks goes on where it broke."""
+        """Fills `block` from the server, chunk after chunk: no more than one is held beside it. A stream that breaks
+        goes on where it broke."""
         request = tensor_service_pb2.ReadTensorRequest(resource=self.resource, tensor=self.name, slices=slices)
         buffer = block.reshape(-1).view(np.uint8)
         persistence = Persistence()
         while request.start_offset < len(buffer):
             try:
                 for chunk in self._chunks(request):
-                    self._check(chunk, request.start_offset, len(buffer))
-                    buffer[chunk.offset : chunk.offset + len(chunk.data)] = np.frombuffer(chunk.data, dtype=np.uint8)
-                    request.start_offset += len(chunk.data)
+                    data = chunk.data
+                    self._check(chunk, data, request.start_offset, len(buffer))
+                    buffer[chunk.offset : chunk.offset + len(data)] = np.frombuffer(data, dtype=np.uint8)
+                    request.start_offset += len(data)
                     persistence.progressed()
                 if request.start_offset < len(buffer):
                     raise self._broken(f"the stream ended at byte {request.start_offset} of {len(buffer)}")
@@ -120,11 +125,11 @@ class Tensor:
         for response in self._connection.stream(self._connection.tensors.ReadTensor, sent):
             yield response.chunk
 
-    def _check(self, chunk: tensor_pb2.TensorChunk, expected_offset: int, total: int) -> None:
-        if chunk.offset != expected_offset or chunk.offset + len(chunk.data) > total:
+    def _check(self, chunk: tensor_pb2.TensorChunk, data: bytes, expected_offset: int, total: int) -> None:
+        if chunk.offset != expected_offset or chunk.offset + len(data) > total:
             raise Internal("DATA_LOSS", "", f"{self.name} of {self.resource} is not what it was: read it anew")
-        if google_crc32c.value(chunk.data) != chunk.crc32c:
-            raise self._broken(f"the checksum of {len(chunk.data)} bytes at {chunk.offset} is wrong")
+        if google_crc32c.value(data) != chunk.crc32c:
+            raise self._broken(f"the checksum of {len(data)} bytes at {chunk.offset} is wrong")
 
     def _broken(self, what: str) -> Unavailable:
         # What a new attempt may mend.
@@ -133,9 +138,19 @@ class Tensor:
     def __repr__(self) -> str:
         return f"<{self.name} {list(self.shape)} {self.dtype} of {self.resource}; index it to read>"
 
+    def _repr_html_(self) -> str:
+        facts = {
+            "of": self.resource,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "size": in_words(self.nbytes),
+            "to read": "index it, as in [:10]",
+        }
+        return _display.html("Tensor", self.name, facts)
+
 
 class TensorHolder:
-    """Something on the server that has tensors: a model, a transcoder, a midcoder."""
+    """Something on the server that has tensors: a model, a transcoder, a midcoder, a snapshot."""
 
     def __init__(self, connection: Connection, name: str, infos: Any) -> None:
         self._connection = connection

@@ -11,17 +11,18 @@ from google.protobuf import symbol_database as _symbol_database
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19superpose/v1/corpus.proto\x12\x0csuperpose.v1\"\x87\x01\n\x06\x43orpus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\tdocuments\x18\x03 \x01(\x03\x12\x0e\n\x06tokens\x18\x04 \x01(\x03\x12\x12\n\nrow_length\x18\x05 \x01(\x03\x12\x14\n\x0c\x63ontent_hash\x18\x06 \x01(\t\x12\x13\n\x0bhas_heldout\x18\x07 \x01(\x08*s\n\x0b\x43orpusSplit\x12\x1c\n\x18\x43ORPUS_SPLIT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ORPUS_SPLIT_TRAIN\x10\x01\x12\x18\n\x14\x43ORPUS_SPLIT_HELDOUT\x10\x02\x12\x14\n\x10\x43ORPUS_SPLIT_ALL\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19superpose/v1/corpus.proto\x12\x0csuperpose.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x02\n\x06\x43orpus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x11\n\tdocuments\x18\x03 \x01(\x03\x12\x0e\n\x06tokens\x18\x04 \x01(\x03\x12\x12\n\nrow_length\x18\x05 \x01(\x03\x12\x14\n\x0c\x63ontent_hash\x18\x06 \x01(\t\x12\x13\n\x0bhas_heldout\x18\x07 \x01(\x08\x12\x19\n\x11heldout_documents\x18\x08 \x01(\x03\x12\x16\n\x0eheldout_tokens\x18\t \x01(\x03\x12\r\n\x05\x66iles\x18\n \x01(\x03\x12\x10\n\x08uploaded\x18\x0b \x01(\x08\x12\r\n\x05owner\x18\x0c \x01(\t\x12/\n\x0b\x63reate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp*s\n\x0b\x43orpusSplit\x12\x1c\n\x18\x43ORPUS_SPLIT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43ORPUS_SPLIT_TRAIN\x10\x01\x12\x18\n\x14\x43ORPUS_SPLIT_HELDOUT\x10\x02\x12\x14\n\x10\x43ORPUS_SPLIT_ALL\x10\x03\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.corpus_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _CORPUSSPLIT._serialized_start=181
-  _CORPUSSPLIT._serialized_end=296
-  _CORPUS._serialized_start=44
-  _CORPUS._serialized_end=179
+  _CORPUSSPLIT._serialized_start=362
+  _CORPUSSPLIT._serialized_end=477
+  _CORPUS._serialized_start=77
+  _CORPUS._serialized_end=360
 # @@protoc_insertion_point(module_scope)

@@ -19,8 +19,20 @@ SEQUENCE_ORDER_SEQUENTIAL: SequenceOrder
 SEQUENCE_ORDER_SHUFFLED: SequenceOrder
 SEQUENCE_ORDER_UNSPECIFIED: SequenceOrder
 
+class MemoryEstimate(_message.Message):
+    __slots__ = ["advice", "available_bytes", "checkpoint_bytes", "peak_bytes"]
+    ADVICE_FIELD_NUMBER: _ClassVar[int]
+    AVAILABLE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PEAK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    advice: str
+    available_bytes: int
+    checkpoint_bytes: int
+    peak_bytes: int
+    def __init__(self, peak_bytes: _Optional[int] = ..., checkpoint_bytes: _Optional[int] = ..., available_bytes: _Optional[int] = ..., advice: _Optional[str] = ...) -> None: ...
+
 class Midcoder(_message.Message):
-    __slots__ = ["content_hash", "create_time", "final_losses", "job", "layer", "name", "owner", "provenance", "spec", "steps", "tensors", "tokens"]
+    __slots__ = ["content_hash", "create_time", "final_losses", "imported_from", "job", "job_result", "layer", "name", "owner", "provenance", "snapshots", "spec", "steps", "tensors", "tokens"]
     class FinalLossesEntry(_message.Message):
         __slots__ = ["key", "value"]
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -31,11 +43,14 @@ class Midcoder(_message.Message):
     CONTENT_HASH_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     FINAL_LOSSES_FIELD_NUMBER: _ClassVar[int]
+    IMPORTED_FROM_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
+    JOB_RESULT_FIELD_NUMBER: _ClassVar[int]
     LAYER_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     PROVENANCE_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     TENSORS_FIELD_NUMBER: _ClassVar[int]
@@ -43,16 +58,19 @@ class Midcoder(_message.Message):
     content_hash: str
     create_time: _timestamp_pb2.Timestamp
     final_losses: _containers.ScalarMap[str, float]
+    imported_from: str
     job: str
+    job_result: int
     layer: int
     name: str
     owner: str
     provenance: _model_pb2.Provenance
+    snapshots: _containers.RepeatedScalarFieldContainer[str]
     spec: MidcoderTrainingSpec
     steps: int
     tensors: _containers.RepeatedCompositeFieldContainer[_tensor_pb2.TensorInfo]
     tokens: int
-    def __init__(self, name: _Optional[str] = ..., provenance: _Optional[_Union[_model_pb2.Provenance, _Mapping]] = ..., layer: _Optional[int] = ..., spec: _Optional[_Union[MidcoderTrainingSpec, _Mapping]] = ..., steps: _Optional[int] = ..., tokens: _Optional[int] = ..., job: _Optional[str] = ..., owner: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., content_hash: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[_tensor_pb2.TensorInfo, _Mapping]]] = ..., final_losses: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., provenance: _Optional[_Union[_model_pb2.Provenance, _Mapping]] = ..., layer: _Optional[int] = ..., spec: _Optional[_Union[MidcoderTrainingSpec, _Mapping]] = ..., steps: _Optional[int] = ..., tokens: _Optional[int] = ..., job: _Optional[str] = ..., owner: _Optional[str] = ..., create_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., content_hash: _Optional[str] = ..., tensors: _Optional[_Iterable[_Union[_tensor_pb2.TensorInfo, _Mapping]]] = ..., final_losses: _Optional[_Mapping[str, float]] = ..., snapshots: _Optional[_Iterable[str]] = ..., imported_from: _Optional[str] = ..., job_result: _Optional[int] = ...) -> None: ...
 
 class MidcoderEvaluation(_message.Message):
     __slots__ = ["metrics", "midcoder", "on_training_tokens", "provenance", "spec", "tokens"]
@@ -95,14 +113,27 @@ class MidcoderEvaluationSpec(_message.Message):
     tokens: int
     def __init__(self, midcoder: _Optional[str] = ..., corpus: _Optional[str] = ..., tokens: _Optional[int] = ..., batch_size: _Optional[int] = ..., context_length: _Optional[int] = ..., split: _Optional[_Union[_corpus_pb2.CorpusSplit, str]] = ..., keep_bos: bool = ...) -> None: ...
 
+class MidcoderGrid(_message.Message):
+    __slots__ = ["lr", "mse_out_param", "seed", "weight_decay"]
+    LR_FIELD_NUMBER: _ClassVar[int]
+    MSE_OUT_PARAM_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_DECAY_FIELD_NUMBER: _ClassVar[int]
+    lr: _containers.RepeatedScalarFieldContainer[float]
+    mse_out_param: _containers.RepeatedScalarFieldContainer[float]
+    seed: _containers.RepeatedScalarFieldContainer[int]
+    weight_decay: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, lr: _Optional[_Iterable[float]] = ..., weight_decay: _Optional[_Iterable[float]] = ..., mse_out_param: _Optional[_Iterable[float]] = ..., seed: _Optional[_Iterable[int]] = ...) -> None: ...
+
 class MidcoderTrainingSpec(_message.Message):
-    __slots__ = ["adam_eps", "batch_size", "context_length", "corpus", "epochs", "gate", "lr", "mid_form", "mse_out_param", "order", "seed", "steps", "steps_per_epoch", "train_tokens", "transcoders", "weight_decay"]
+    __slots__ = ["adam_eps", "batch_size", "context_length", "corpus", "epochs", "gate", "grid", "lr", "mid_form", "mse_out_param", "order", "seed", "steps", "steps_per_epoch", "train_tokens", "transcoders", "weight_decay"]
     ADAM_EPS_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_LENGTH_FIELD_NUMBER: _ClassVar[int]
     CORPUS_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
     GATE_FIELD_NUMBER: _ClassVar[int]
+    GRID_FIELD_NUMBER: _ClassVar[int]
     LR_FIELD_NUMBER: _ClassVar[int]
     MID_FORM_FIELD_NUMBER: _ClassVar[int]
     MSE_OUT_PARAM_FIELD_NUMBER: _ClassVar[int]
@@ -119,6 +150,7 @@ class MidcoderTrainingSpec(_message.Message):
     corpus: str
     epochs: int
     gate: MidGate
+    grid: MidcoderGrid
     lr: float
     mid_form: MidForm
     mse_out_param: float
@@ -129,7 +161,7 @@ class MidcoderTrainingSpec(_message.Message):
     train_tokens: int
     transcoders: _containers.RepeatedScalarFieldContainer[str]
     weight_decay: float
-    def __init__(self, transcoders: _Optional[_Iterable[str]] = ..., corpus: _Optional[str] = ..., mid_form: _Optional[_Union[MidForm, str]] = ..., gate: _Optional[_Union[MidGate, str]] = ..., steps: _Optional[int] = ..., epochs: _Optional[int] = ..., train_tokens: _Optional[int] = ..., batch_size: _Optional[int] = ..., context_length: _Optional[int] = ..., lr: _Optional[float] = ..., weight_decay: _Optional[float] = ..., adam_eps: _Optional[float] = ..., mse_out_param: _Optional[float] = ..., steps_per_epoch: _Optional[int] = ..., seed: _Optional[int] = ..., order: _Optional[_Union[SequenceOrder, str]] = ...) -> None: ...
+    def __init__(self, transcoders: _Optional[_Iterable[str]] = ..., corpus: _Optional[str] = ..., mid_form: _Optional[_Union[MidForm, str]] = ..., gate: _Optional[_Union[MidGate, str]] = ..., steps: _Optional[int] = ..., epochs: _Optional[int] = ..., train_tokens: _Optional[int] = ..., batch_size: _Optional[int] = ..., context_length: _Optional[int] = ..., lr: _Optional[float] = ..., weight_decay: _Optional[float] = ..., adam_eps: _Optional[float] = ..., mse_out_param: _Optional[float] = ..., steps_per_epoch: _Optional[int] = ..., seed: _Optional[int] = ..., order: _Optional[_Union[SequenceOrder, str]] = ..., grid: _Optional[_Union[MidcoderGrid, _Mapping]] = ...) -> None: ...
 
 class TrainingHistory(_message.Message):
     __slots__ = ["loss", "lr", "mse_mid", "mse_out", "mse_out_transcoder", "step"]

@@ -45,6 +45,21 @@ class MidcoderServiceStub(object):
                 request_serializer=superpose_dot_v1_dot_midcoder__service__pb2.GetMidcoderHistoryRequest.SerializeToString,
                 response_deserializer=superpose_dot_v1_dot_midcoder__service__pb2.GetMidcoderHistoryResponse.FromString,
                 )
+        self.EstimateMidcoderTraining = channel.unary_unary(
+                '/superpose.v1.MidcoderService/EstimateMidcoderTraining',
+                request_serializer=superpose_dot_v1_dot_midcoder__service__pb2.EstimateMidcoderTrainingRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_midcoder__service__pb2.EstimateMidcoderTrainingResponse.FromString,
+                )
+        self.ImportMidcoder = channel.unary_unary(
+                '/superpose.v1.MidcoderService/ImportMidcoder',
+                request_serializer=superpose_dot_v1_dot_midcoder__service__pb2.ImportMidcoderRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_midcoder__service__pb2.ImportMidcoderResponse.FromString,
+                )
+        self.ExportMidcoder = channel.unary_stream(
+                '/superpose.v1.MidcoderService/ExportMidcoder',
+                request_serializer=superpose_dot_v1_dot_midcoder__service__pb2.ExportMidcoderRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_midcoder__service__pb2.ExportMidcoderResponse.FromString,
+                )
 
 
 class MidcoderServiceServicer(object):
@@ -93,6 +108,27 @@ class MidcoderServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EstimateMidcoderTraining(self, request, context):
+        """What TrainMidcoder would take in memory, without submitting it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ImportMidcoder(self, request, context):
+        """Makes a midcoder from an uploaded file. Statistics in the file become a snapshot.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportMidcoder(self, request, context):
+        """The midcoder as a file, in chunks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MidcoderServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -125,6 +161,21 @@ def add_MidcoderServiceServicer_to_server(servicer, server):
                     servicer.GetMidcoderHistory,
                     request_deserializer=superpose_dot_v1_dot_midcoder__service__pb2.GetMidcoderHistoryRequest.FromString,
                     response_serializer=superpose_dot_v1_dot_midcoder__service__pb2.GetMidcoderHistoryResponse.SerializeToString,
+            ),
+            'EstimateMidcoderTraining': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateMidcoderTraining,
+                    request_deserializer=superpose_dot_v1_dot_midcoder__service__pb2.EstimateMidcoderTrainingRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_midcoder__service__pb2.EstimateMidcoderTrainingResponse.SerializeToString,
+            ),
+            'ImportMidcoder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportMidcoder,
+                    request_deserializer=superpose_dot_v1_dot_midcoder__service__pb2.ImportMidcoderRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_midcoder__service__pb2.ImportMidcoderResponse.SerializeToString,
+            ),
+            'ExportMidcoder': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportMidcoder,
+                    request_deserializer=superpose_dot_v1_dot_midcoder__service__pb2.ExportMidcoderRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_midcoder__service__pb2.ExportMidcoderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -236,5 +287,56 @@ class MidcoderService(object):
         return grpc.experimental.unary_unary(request, target, '/superpose.v1.MidcoderService/GetMidcoderHistory',
             superpose_dot_v1_dot_midcoder__service__pb2.GetMidcoderHistoryRequest.SerializeToString,
             superpose_dot_v1_dot_midcoder__service__pb2.GetMidcoderHistoryResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def EstimateMidcoderTraining(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.MidcoderService/EstimateMidcoderTraining',
+            superpose_dot_v1_dot_midcoder__service__pb2.EstimateMidcoderTrainingRequest.SerializeToString,
+            superpose_dot_v1_dot_midcoder__service__pb2.EstimateMidcoderTrainingResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ImportMidcoder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.MidcoderService/ImportMidcoder',
+            superpose_dot_v1_dot_midcoder__service__pb2.ImportMidcoderRequest.SerializeToString,
+            superpose_dot_v1_dot_midcoder__service__pb2.ImportMidcoderResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ExportMidcoder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/superpose.v1.MidcoderService/ExportMidcoder',
+            superpose_dot_v1_dot_midcoder__service__pb2.ExportMidcoderRequest.SerializeToString,
+            superpose_dot_v1_dot_midcoder__service__pb2.ExportMidcoderResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -11,43 +11,51 @@ from google.protobuf import symbol_database as _symbol_database
 _sym_db = _symbol_database.Default()
 
 
-from superpose.v1 import corpus_pb2 as superpose_dot_v1_dot_corpus__pb2
 from superpose.v1 import model_pb2 as superpose_dot_v1_dot_model__pb2
+from superpose.v1 import server_config_pb2 as superpose_dot_v1_dot_server__config__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n superpose/v1/model_service.proto\x12\x0csuperpose.v1\x1a\x19superpose/v1/corpus.proto\x1a\x18superpose/v1/model.proto\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.superpose.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetModelResponse\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x13.superpose.v1.Model\"\x87\x01\n\x0fTokenizeRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12\x18\n\x0bprepend_bos\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\rparse_special\x18\x04 \x01(\x08H\x01\x88\x01\x01\x42\x0e\n\x0c_prepend_bosB\x10\n\x0e_parse_special\">\n\x10TokenizeResponse\x12*\n\x05texts\x18\x01 \x03(\x0b\x32\x1b.superpose.v1.TokenizedText\"2\n\rTokenizedText\x12\x11\n\ttoken_ids\x18\x01 \x03(\x05\x12\x0e\n\x06tokens\x18\x02 \x03(\t\"5\n\x11\x44\x65tokenizeRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\x05\"2\n\x12\x44\x65tokenizeResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06tokens\x18\x02 \x03(\t\";\n\x12ListCorporaRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x13ListCorporaResponse\x12%\n\x07\x63orpora\x18\x01 \x03(\x0b\x32\x14.superpose.v1.Corpus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x10GetCorpusRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x11GetCorpusResponse\x12$\n\x06\x63orpus\x18\x01 \x01(\x0b\x32\x14.superpose.v1.Corpus2\xe8\x03\n\x0cModelService\x12O\n\nListModels\x12\x1f.superpose.v1.ListModelsRequest\x1a .superpose.v1.ListModelsResponse\x12I\n\x08GetModel\x12\x1d.superpose.v1.GetModelRequest\x1a\x1e.superpose.v1.GetModelResponse\x12I\n\x08Tokenize\x12\x1d.superpose.v1.TokenizeRequest\x1a\x1e.superpose.v1.TokenizeResponse\x12O\n\nDetokenize\x12\x1f.superpose.v1.DetokenizeRequest\x1a .superpose.v1.DetokenizeResponse\x12R\n\x0bListCorpora\x12 .superpose.v1.ListCorporaRequest\x1a!.superpose.v1.ListCorporaResponse\x12L\n\tGetCorpus\x12\x1e.superpose.v1.GetCorpusRequest\x1a\x1f.superpose.v1.GetCorpusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n superpose/v1/model_service.proto\x12\x0csuperpose.v1\x1a\x18superpose/v1/model.proto\x1a superpose/v1/server_config.proto\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.superpose.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetModelResponse\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x13.superpose.v1.Model\"\x87\x01\n\x0fTokenizeRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05texts\x18\x02 \x03(\t\x12\x18\n\x0bprepend_bos\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\rparse_special\x18\x04 \x01(\x08H\x01\x88\x01\x01\x42\x0e\n\x0c_prepend_bosB\x10\n\x0e_parse_special\">\n\x10TokenizeResponse\x12*\n\x05texts\x18\x01 \x03(\x0b\x32\x1b.superpose.v1.TokenizedText\"2\n\rTokenizedText\x12\x11\n\ttoken_ids\x18\x01 \x03(\x05\x12\x0e\n\x06tokens\x18\x02 \x03(\t\"5\n\x11\x44\x65tokenizeRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\x05\"2\n\x12\x44\x65tokenizeResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0e\n\x06tokens\x18\x02 \x03(\t\";\n\x10LoadModelRequest\x12\'\n\x05model\x18\x01 \x01(\x0b\x32\x18.superpose.v1.ModelEntry\"7\n\x11LoadModelResponse\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x13.superpose.v1.Model\"\"\n\x12UnloadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13UnloadModelResponse\"j\n\x15LoadTranscoderRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x31\n\ntranscoder\x18\x02 \x01(\x0b\x32\x1d.superpose.v1.TranscoderEntry\x12\x0f\n\x07replace\x18\x03 \x01(\x08\"F\n\x16LoadTranscoderResponse\x12,\n\ntranscoder\x18\x01 \x01(\x0b\x32\x18.superpose.v1.Transcoder\"\'\n\x17UnloadTranscoderRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x1a\n\x18UnloadTranscoderResponse2\xa8\x05\n\x0cModelService\x12O\n\nListModels\x12\x1f.superpose.v1.ListModelsRequest\x1a .superpose.v1.ListModelsResponse\x12I\n\x08GetModel\x12\x1d.superpose.v1.GetModelRequest\x1a\x1e.superpose.v1.GetModelResponse\x12I\n\x08Tokenize\x12\x1d.superpose.v1.TokenizeRequest\x1a\x1e.superpose.v1.TokenizeResponse\x12O\n\nDetokenize\x12\x1f.superpose.v1.DetokenizeRequest\x1a .superpose.v1.DetokenizeResponse\x12L\n\tLoadModel\x12\x1e.superpose.v1.LoadModelRequest\x1a\x1f.superpose.v1.LoadModelResponse\x12R\n\x0bUnloadModel\x12 .superpose.v1.UnloadModelRequest\x1a!.superpose.v1.UnloadModelResponse\x12[\n\x0eLoadTranscoder\x12#.superpose.v1.LoadTranscoderRequest\x1a$.superpose.v1.LoadTranscoderResponse\x12\x61\n\x10UnloadTranscoder\x12%.superpose.v1.UnloadTranscoderRequest\x1a&.superpose.v1.UnloadTranscoderResponseb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.model_service_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _LISTMODELSREQUEST._serialized_start=103
-  _LISTMODELSREQUEST._serialized_end=161
-  _LISTMODELSRESPONSE._serialized_start=163
-  _LISTMODELSRESPONSE._serialized_end=245
-  _GETMODELREQUEST._serialized_start=247
-  _GETMODELREQUEST._serialized_end=278
-  _GETMODELRESPONSE._serialized_start=280
-  _GETMODELRESPONSE._serialized_end=334
-  _TOKENIZEREQUEST._serialized_start=337
-  _TOKENIZEREQUEST._serialized_end=472
-  _TOKENIZERESPONSE._serialized_start=474
-  _TOKENIZERESPONSE._serialized_end=536
-  _TOKENIZEDTEXT._serialized_start=538
-  _TOKENIZEDTEXT._serialized_end=588
-  _DETOKENIZEREQUEST._serialized_start=590
-  _DETOKENIZEREQUEST._serialized_end=643
-  _DETOKENIZERESPONSE._serialized_start=645
-  _DETOKENIZERESPONSE._serialized_end=695
-  _LISTCORPORAREQUEST._serialized_start=697
-  _LISTCORPORAREQUEST._serialized_end=756
-  _LISTCORPORARESPONSE._serialized_start=758
-  _LISTCORPORARESPONSE._serialized_end=843
-  _GETCORPUSREQUEST._serialized_start=845
-  _GETCORPUSREQUEST._serialized_end=877
-  _GETCORPUSRESPONSE._serialized_start=879
-  _GETCORPUSRESPONSE._serialized_end=936
-  _MODELSERVICE._serialized_start=939
-  _MODELSERVICE._serialized_end=1427
+  _LISTMODELSREQUEST._serialized_start=110
+  _LISTMODELSREQUEST._serialized_end=168
+  _LISTMODELSRESPONSE._serialized_start=170
+  _LISTMODELSRESPONSE._serialized_end=252
+  _GETMODELREQUEST._serialized_start=254
+  _GETMODELREQUEST._serialized_end=285
+  _GETMODELRESPONSE._serialized_start=287
+  _GETMODELRESPONSE._serialized_end=341
+  _TOKENIZEREQUEST._serialized_start=344
+  _TOKENIZEREQUEST._serialized_end=479
+  _TOKENIZERESPONSE._serialized_start=481
+  _TOKENIZERESPONSE._serialized_end=543
+  _TOKENIZEDTEXT._serialized_start=545
+  _TOKENIZEDTEXT._serialized_end=595
+  _DETOKENIZEREQUEST._serialized_start=597
+  _DETOKENIZEREQUEST._serialized_end=650
+  _DETOKENIZERESPONSE._serialized_start=652
+  _DETOKENIZERESPONSE._serialized_end=702
+  _LOADMODELREQUEST._serialized_start=704
+  _LOADMODELREQUEST._serialized_end=763
+  _LOADMODELRESPONSE._serialized_start=765
+  _LOADMODELRESPONSE._serialized_end=820
+  _UNLOADMODELREQUEST._serialized_start=822
+  _UNLOADMODELREQUEST._serialized_end=856
+  _UNLOADMODELRESPONSE._serialized_start=858
+  _UNLOADMODELRESPONSE._serialized_end=879
+  _LOADTRANSCODERREQUEST._serialized_start=881
+  _LOADTRANSCODERREQUEST._serialized_end=987
+  _LOADTRANSCODERRESPONSE._serialized_start=989
+  _LOADTRANSCODERRESPONSE._serialized_end=1059
+  _UNLOADTRANSCODERREQUEST._serialized_start=1061
+  _UNLOADTRANSCODERREQUEST._serialized_end=1100
+  _UNLOADTRANSCODERRESPONSE._serialized_start=1102
+  _UNLOADTRANSCODERRESPONSE._serialized_end=1128
+  _MODELSERVICE._serialized_start=1131
+  _MODELSERVICE._serialized_end=1811
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,5 @@
-from superpose.v1 import corpus_pb2 as _corpus_pb2
 from superpose.v1 import model_pb2 as _model_pb2
+from superpose.v1 import server_config_pb2 as _server_config_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -23,18 +23,6 @@ class DetokenizeResponse(_message.Message):
     tokens: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, text: _Optional[str] = ..., tokens: _Optional[_Iterable[str]] = ...) -> None: ...
 
-class GetCorpusRequest(_message.Message):
-    __slots__ = ["name"]
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
-
-class GetCorpusResponse(_message.Message):
-    __slots__ = ["corpus"]
-    CORPUS_FIELD_NUMBER: _ClassVar[int]
-    corpus: _corpus_pb2.Corpus
-    def __init__(self, corpus: _Optional[_Union[_corpus_pb2.Corpus, _Mapping]] = ...) -> None: ...
-
 class GetModelRequest(_message.Message):
     __slots__ = ["name"]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -46,22 +34,6 @@ class GetModelResponse(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     model: _model_pb2.Model
     def __init__(self, model: _Optional[_Union[_model_pb2.Model, _Mapping]] = ...) -> None: ...
-
-class ListCorporaRequest(_message.Message):
-    __slots__ = ["page_size", "page_token"]
-    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
-    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    page_size: int
-    page_token: str
-    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
-
-class ListCorporaResponse(_message.Message):
-    __slots__ = ["corpora", "next_page_token"]
-    CORPORA_FIELD_NUMBER: _ClassVar[int]
-    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
-    corpora: _containers.RepeatedCompositeFieldContainer[_corpus_pb2.Corpus]
-    next_page_token: str
-    def __init__(self, corpora: _Optional[_Iterable[_Union[_corpus_pb2.Corpus, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ["page_size", "page_token"]
@@ -78,6 +50,34 @@ class ListModelsResponse(_message.Message):
     models: _containers.RepeatedCompositeFieldContainer[_model_pb2.Model]
     next_page_token: str
     def __init__(self, models: _Optional[_Iterable[_Union[_model_pb2.Model, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class LoadModelRequest(_message.Message):
+    __slots__ = ["model"]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: _server_config_pb2.ModelEntry
+    def __init__(self, model: _Optional[_Union[_server_config_pb2.ModelEntry, _Mapping]] = ...) -> None: ...
+
+class LoadModelResponse(_message.Message):
+    __slots__ = ["model"]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: _model_pb2.Model
+    def __init__(self, model: _Optional[_Union[_model_pb2.Model, _Mapping]] = ...) -> None: ...
+
+class LoadTranscoderRequest(_message.Message):
+    __slots__ = ["model", "replace", "transcoder"]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REPLACE_FIELD_NUMBER: _ClassVar[int]
+    TRANSCODER_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    replace: bool
+    transcoder: _server_config_pb2.TranscoderEntry
+    def __init__(self, model: _Optional[str] = ..., transcoder: _Optional[_Union[_server_config_pb2.TranscoderEntry, _Mapping]] = ..., replace: bool = ...) -> None: ...
+
+class LoadTranscoderResponse(_message.Message):
+    __slots__ = ["transcoder"]
+    TRANSCODER_FIELD_NUMBER: _ClassVar[int]
+    transcoder: _model_pb2.Transcoder
+    def __init__(self, transcoder: _Optional[_Union[_model_pb2.Transcoder, _Mapping]] = ...) -> None: ...
 
 class TokenizeRequest(_message.Message):
     __slots__ = ["model", "parse_special", "prepend_bos", "texts"]
@@ -104,3 +104,23 @@ class TokenizedText(_message.Message):
     token_ids: _containers.RepeatedScalarFieldContainer[int]
     tokens: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, token_ids: _Optional[_Iterable[int]] = ..., tokens: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class UnloadModelRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class UnloadModelResponse(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class UnloadTranscoderRequest(_message.Message):
+    __slots__ = ["name"]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class UnloadTranscoderResponse(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...

@@ -6,7 +6,7 @@ from superpose.v1 import model_service_pb2 as superpose_dot_v1_dot_model__servic
 
 
 class ModelServiceStub(object):
-    """The models, transcoders and corpora that the server holds, and their tokenizers.
+    """The models and transcoders that the server holds, and their tokenizers.
     """
 
     def __init__(self, channel):
@@ -35,20 +35,30 @@ class ModelServiceStub(object):
                 request_serializer=superpose_dot_v1_dot_model__service__pb2.DetokenizeRequest.SerializeToString,
                 response_deserializer=superpose_dot_v1_dot_model__service__pb2.DetokenizeResponse.FromString,
                 )
-        self.ListCorpora = channel.unary_unary(
-                '/superpose.v1.ModelService/ListCorpora',
-                request_serializer=superpose_dot_v1_dot_model__service__pb2.ListCorporaRequest.SerializeToString,
-                response_deserializer=superpose_dot_v1_dot_model__service__pb2.ListCorporaResponse.FromString,
+        self.LoadModel = channel.unary_unary(
+                '/superpose.v1.ModelService/LoadModel',
+                request_serializer=superpose_dot_v1_dot_model__service__pb2.LoadModelRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_model__service__pb2.LoadModelResponse.FromString,
                 )
-        self.GetCorpus = channel.unary_unary(
-                '/superpose.v1.ModelService/GetCorpus',
-                request_serializer=superpose_dot_v1_dot_model__service__pb2.GetCorpusRequest.SerializeToString,
-                response_deserializer=superpose_dot_v1_dot_model__service__pb2.GetCorpusResponse.FromString,
+        self.UnloadModel = channel.unary_unary(
+                '/superpose.v1.ModelService/UnloadModel',
+                request_serializer=superpose_dot_v1_dot_model__service__pb2.UnloadModelRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_model__service__pb2.UnloadModelResponse.FromString,
+                )
+        self.LoadTranscoder = channel.unary_unary(
+                '/superpose.v1.ModelService/LoadTranscoder',
+                request_serializer=superpose_dot_v1_dot_model__service__pb2.LoadTranscoderRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_model__service__pb2.LoadTranscoderResponse.FromString,
+                )
+        self.UnloadTranscoder = channel.unary_unary(
+                '/superpose.v1.ModelService/UnloadTranscoder',
+                request_serializer=superpose_dot_v1_dot_model__service__pb2.UnloadTranscoderRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_model__service__pb2.UnloadTranscoderResponse.FromString,
                 )
 
 
 class ModelServiceServicer(object):
-    """The models, transcoders and corpora that the server holds, and their tokenizers.
+    """The models and transcoders that the server holds, and their tokenizers.
     """
 
     def ListModels(self, request, context):
@@ -79,15 +89,30 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListCorpora(self, request, context):
-        """Corpora in name order.
+    def LoadModel(self, request, context):
+        """Loads a model from a folder under one of the config's roots, while others work. A failed load leaves things as they were.
+        ALREADY_EXISTS / RESOURCE_EXISTS, PERMISSION_DENIED / PATH_NOT_ALLOWED, RESOURCE_EXHAUSTED / MEMORY_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetCorpus(self, request, context):
-        """One corpus. NOT_FOUND / CORPUS_NOT_FOUND.
+    def UnloadModel(self, request, context):
+        """Takes no new work for a model and its transcoders, lets calls under way end and frees them. FAILED_PRECONDITION / RESOURCE_IN_USE while jobs use it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LoadTranscoder(self, request, context):
+        """Loads a transcoder of a loaded model; in the place of one of the same name only if asked to, which then serves until the new one stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnloadTranscoder(self, request, context):
+        """As UnloadModel, for a transcoder.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,15 +141,25 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     request_deserializer=superpose_dot_v1_dot_model__service__pb2.DetokenizeRequest.FromString,
                     response_serializer=superpose_dot_v1_dot_model__service__pb2.DetokenizeResponse.SerializeToString,
             ),
-            'ListCorpora': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListCorpora,
-                    request_deserializer=superpose_dot_v1_dot_model__service__pb2.ListCorporaRequest.FromString,
-                    response_serializer=superpose_dot_v1_dot_model__service__pb2.ListCorporaResponse.SerializeToString,
+            'LoadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadModel,
+                    request_deserializer=superpose_dot_v1_dot_model__service__pb2.LoadModelRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_model__service__pb2.LoadModelResponse.SerializeToString,
             ),
-            'GetCorpus': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetCorpus,
-                    request_deserializer=superpose_dot_v1_dot_model__service__pb2.GetCorpusRequest.FromString,
-                    response_serializer=superpose_dot_v1_dot_model__service__pb2.GetCorpusResponse.SerializeToString,
+            'UnloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadModel,
+                    request_deserializer=superpose_dot_v1_dot_model__service__pb2.UnloadModelRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_model__service__pb2.UnloadModelResponse.SerializeToString,
+            ),
+            'LoadTranscoder': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadTranscoder,
+                    request_deserializer=superpose_dot_v1_dot_model__service__pb2.LoadTranscoderRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_model__service__pb2.LoadTranscoderResponse.SerializeToString,
+            ),
+            'UnloadTranscoder': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadTranscoder,
+                    request_deserializer=superpose_dot_v1_dot_model__service__pb2.UnloadTranscoderRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_model__service__pb2.UnloadTranscoderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,7 +169,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService(object):
-    """The models, transcoders and corpora that the server holds, and their tokenizers.
+    """The models and transcoders that the server holds, and their tokenizers.
     """
 
     @staticmethod
@@ -206,7 +241,7 @@ class ModelService(object):
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
     @staticmethod
-    def ListCorpora(request,
+    def LoadModel(request,
             target,
             options=(),
             channel_credentials=None,
@@ -216,14 +251,14 @@ class ModelService(object):
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(request, target, '/superpose.v1.ModelService/ListCorpora',
-            superpose_dot_v1_dot_model__service__pb2.ListCorporaRequest.SerializeToString,
-            superpose_dot_v1_dot_model__service__pb2.ListCorporaResponse.FromString,
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.ModelService/LoadModel',
+            superpose_dot_v1_dot_model__service__pb2.LoadModelRequest.SerializeToString,
+            superpose_dot_v1_dot_model__service__pb2.LoadModelResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
     @staticmethod
-    def GetCorpus(request,
+    def UnloadModel(request,
             target,
             options=(),
             channel_credentials=None,
@@ -233,8 +268,42 @@ class ModelService(object):
             wait_for_ready=None,
             timeout=None,
             metadata=None):
-        return grpc.experimental.unary_unary(request, target, '/superpose.v1.ModelService/GetCorpus',
-            superpose_dot_v1_dot_model__service__pb2.GetCorpusRequest.SerializeToString,
-            superpose_dot_v1_dot_model__service__pb2.GetCorpusResponse.FromString,
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.ModelService/UnloadModel',
+            superpose_dot_v1_dot_model__service__pb2.UnloadModelRequest.SerializeToString,
+            superpose_dot_v1_dot_model__service__pb2.UnloadModelResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def LoadTranscoder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.ModelService/LoadTranscoder',
+            superpose_dot_v1_dot_model__service__pb2.LoadTranscoderRequest.SerializeToString,
+            superpose_dot_v1_dot_model__service__pb2.LoadTranscoderResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def UnloadTranscoder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.ModelService/UnloadTranscoder',
+            superpose_dot_v1_dot_model__service__pb2.UnloadTranscoderRequest.SerializeToString,
+            superpose_dot_v1_dot_model__service__pb2.UnloadTranscoderResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

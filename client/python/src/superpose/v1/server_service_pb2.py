@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!superpose/v1/server_service.proto\x12\x0csuperpose.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\xdb\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x15\n\rtorch_version\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12\x0f\n\x07threads\x18\x04 \x01(\x05\x12\x18\n\x10max_unary_tokens\x18\x05 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x06 \x01(\x03\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2i\n\rServerService\x12X\n\rGetServerInfo\x12\".superpose.v1.GetServerInfoRequest\x1a#.superpose.v1.GetServerInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!superpose/v1/server_service.proto\x12\x0csuperpose.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x16\n\x14GetServerInfoRequest\"\x92\x02\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x15\n\rtorch_version\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x03 \x01(\t\x12\x0f\n\x07threads\x18\x04 \x01(\x05\x12\x18\n\x10max_unary_tokens\x18\x05 \x01(\x03\x12\x19\n\x11max_message_bytes\x18\x06 \x01(\x03\x12\x14\n\x0c\x63\x61pabilities\x18\x07 \x03(\t\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12memory_limit_bytes\x18\t \x01(\x03\x12\x19\n\x11memory_used_bytes\x18\n \x01(\x03\x32i\n\rServerService\x12X\n\rGetServerInfo\x12\".superpose.v1.GetServerInfoRequest\x1a#.superpose.v1.GetServerInfoResponseb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.server_service_pb2', globals())
@@ -24,7 +24,7 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _GETSERVERINFOREQUEST._serialized_start=84
   _GETSERVERINFOREQUEST._serialized_end=106
   _GETSERVERINFORESPONSE._serialized_start=109
-  _GETSERVERINFORESPONSE._serialized_end=328
-  _SERVERSERVICE._serialized_start=330
-  _SERVERSERVICE._serialized_end=435
+  _GETSERVERINFORESPONSE._serialized_end=383
+  _SERVERSERVICE._serialized_start=385
+  _SERVERSERVICE._serialized_end=490
 # @@protoc_insertion_point(module_scope)

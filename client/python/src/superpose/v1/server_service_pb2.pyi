@@ -11,11 +11,13 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
-    __slots__ = ["capabilities", "device", "max_message_bytes", "max_unary_tokens", "start_time", "threads", "torch_version", "version"]
+    __slots__ = ["capabilities", "device", "max_message_bytes", "max_unary_tokens", "memory_limit_bytes", "memory_used_bytes", "start_time", "threads", "torch_version", "version"]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_UNARY_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_USED_BYTES_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
     TORCH_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -24,8 +26,10 @@ class GetServerInfoResponse(_message.Message):
     device: str
     max_message_bytes: int
     max_unary_tokens: int
+    memory_limit_bytes: int
+    memory_used_bytes: int
     start_time: _timestamp_pb2.Timestamp
     threads: int
     torch_version: str
     version: str
-    def __init__(self, version: _Optional[str] = ..., torch_version: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., max_unary_tokens: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., torch_version: _Optional[str] = ..., device: _Optional[str] = ..., threads: _Optional[int] = ..., max_unary_tokens: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., memory_limit_bytes: _Optional[int] = ..., memory_used_bytes: _Optional[int] = ...) -> None: ...

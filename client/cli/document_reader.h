@@ -1,0 +1,23 @@
+// Documents out of text files, one after the other.
+#pragma once
+
+#include <fstream>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace superpose::cli {
+
+// Calls back with each document of a .txt file (one) or a .jsonl file ({"text": ..} a line; blank lines are passed
+// over) and how many bytes of the file are read; stops with the callback's first error. NOT_FOUND / FILE_NOT_FOUND;
+// INVALID_ARGUMENT / FILE_UNSUPPORTED for other endings; FILE_CORRUPT names the line.
+absl::Status ReadDocuments(const std::string& path,
+                           const std::function<absl::Status(std::string document, int64_t bytes)>& on_document);
+
+// The end of the first part of a long text: up to `most` bytes or somewhat more, so that its tokens and those of the
+// rest are, together, the tokens of the whole. A token never goes on with whitespace after something else.
+size_t PartEnd(absl::string_view text, size_t most);
+
+}  // namespace superpose::cli

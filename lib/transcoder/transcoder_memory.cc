@@ -1,0 +1,64 @@
+#include "lib/transcoder/transcoder_memory.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "lib/model/model_memory.h"
+#include "lib/transcoder/activation_encoder.h"
+
+namespace superpose {
+namespace {
+
+constexpr int64_t kEntryBytes = 8;  // int32 id, float32 value
+constexpr int64_t kSplitBytes = 8;
+// Rows that the self-test takes at once (self_test.cc).
+constexpr int64_t kSelfTestRows = 128;
+// Positions of one padded batch (lib/model/token_batch.h).
+constexpr int64_t kBatchTokens = 4096;
+
+int64_t EntryBytes(const TranscoderShape& shape, int64_t rows) {
+  return kEntryBytes * static_cast<int64_t>(std::ceil(shape.active_features * static_cast<double>(rows)));
+}
+
+}  // namespace
+
+int64_t ActivationsBytes(const TranscoderShape& shape, int64_t rows) {
+  return EntryBytes(shape, rows) + kSplitBytes * (rows + 1);
+}
+
+int64_t EncoderBytes(const TranscoderShape& shape, int64_t rows) {
+  const int64_t tile = std::min(ActivationEncoder::kTileRows, rows);
+  const int64_t copies = rows > tile ? 2 : 1;
+  return kFloatBytes * tile * (shape.d_sae + shape.d_model) + copies * ActivationsBytes(shape, rows);
+}
+
+MemoryEstimate EstimateTranscoderLoad(const TranscoderShape& shape, bool converted) {
+  const int64_t matrices = 2 * kFloatBytes * shape.d_model * shape.d_sae;
+  const int64_t held = matrices + 2 * kFloatBytes * (shape.d_sae + shape.d_model);
+  const int64_t columns = kSelfTestRows * (3 * kFloatBytes + 1) * shape.d_sae;
+  return {.peak_bytes = held + columns + (converted ? matrices : 0), .held_bytes = held, .checkpoint_bytes = 0};
+}
+
+MemoryEstimate EstimateFeatureActivations(const ModelConfig& model, const std::vector<LayerShape>& layers,
+                                          const std::vector<int64_t>& lengths) {
+  if (lengths.empty()) return {};
+  const int64_t longest = *std::max_element(lengths.begin(), lengths.end());
+  const int64_t tokens = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  const int64_t all_padded = longest * static_cast<int64_t>(lengths.size());
+  const int64_t padded = std::max(longest, std::min(all_padded, kBatchTokens));
+  const int64_t rows = std::min(padded, tokens);
+  int64_t all = 0, encoding = 0;
+  for (const LayerShape& layer : layers) {
+    all += ActivationsBytes(layer.transcoder, tokens);
+    encoding = std::max(encoding, EncoderBytes(layer.transcoder, rows) - ActivationsBytes(layer.transcoder, rows));
+  }
+  // While a layer is encoded: the residual before and after attention, its normalised form, and those of its rows that
+  // are no padding.
+  const int64_t around = kFloatBytes * model.d_model * (3 * padded + rows);
+  const int64_t pass = all + std::max(BlockBytes(model, padded), around + encoding);
+  const int64_t joining = all_padded > padded ? 2 * all : all;
+  return {.peak_bytes = std::max(pass, joining), .held_bytes = all, .checkpoint_bytes = 0};
+}
+
+}  // namespace superpose

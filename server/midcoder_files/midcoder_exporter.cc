@@ -1,0 +1,80 @@
+#include "server/midcoder_files/midcoder_exporter.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/error.h"
+#include "lib/base/status_macros.h"
+#include "lib/midcoder/reference_file.h"
+#include "server/jobs/folder.h"
+#include "server/jobs/resource_id.h"
+#include "server/runtime/reasons.h"
+
+namespace superpose {
+namespace {
+
+ReferenceConfig ConfigOf(const v1::MidcoderTrainingSpec& spec) {
+  ReferenceConfig config;
+  config.context_length = spec.context_length();
+  config.batch_size = spec.batch_size();
+  config.steps_per_epoch = spec.steps_per_epoch();
+  if (spec.has_train_tokens()) config.train_tokens = spec.train_tokens();
+  config.seed = static_cast<int64_t>(spec.seed());
+  config.lr = spec.lr();
+  config.weight_decay = spec.weight_decay();
+  config.mse_out_param = spec.mse_out_param();
+  return config;
+}
+
+int64_t BytesOf(const TensorMap& tensors) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::Export(const v1::ExportMidcoderRequest& request) {
+  switch (request.format()) {
+    case v1::MIDCODER_FILE_FORMAT_REFERENCE:
+      return WriteReference(request);
+    case v1::MIDCODER_FILE_FORMAT_UNSPECIFIED:
+    case v1::MIDCODER_FILE_FORMAT_SAFETENSORS:
+      if (request.snapshot().empty()) return midcoders_->OpenFile(request.name());
+      return InvalidArgument(reason::kConfigInvalid,
+                             "a snapshot goes into the reference's format only: leave it out, or ask for that format");
+    default:
+      return InvalidArgument(reason::kConfigInvalid, "format has a value that this server does not know");
+  }
+}
+
+absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::WriteReference(
+    const v1::ExportMidcoderRequest& request) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const v1::Midcoder midcoder, midcoders_->Get(request.name()));
+  SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile weights, midcoders_->Open(request.name()));
+  const bool is_d_model = midcoder.spec().mid_form() == v1::MID_FORM_D_MODEL;
+  ReferenceMidcoder file = {.form = is_d_model ? MidForm::kDModel : MidForm::kDMlp,
+                            .config = ConfigOf(midcoder.spec()),
+                            .parameters = weights.tensors(),
+                            .statistics = {}};
+  if (!request.snapshot().empty()) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const v1::Snapshot snapshot, snapshots_->Get(request.snapshot()));
+    if (snapshot.midcoder() != midcoder.name()) {
+      return InvalidArgument(reason::kConfigInvalid, snapshot.name(), " belongs to ",
+                             snapshot.midcoder().empty() ? "no midcoder" : snapshot.midcoder(), ", not to ",
+                             midcoder.name());
+    }
+    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile statistics, snapshots_->Open(request.snapshot()));
+    file.statistics = statistics.tensors();
+  }
+  SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(BytesOf(file.parameters) + BytesOf(file.statistics), folder_->path()));
+  // The sweep at the next start removes what a crash leaves of it.
+  const std::string path = absl::StrCat(folder_->path(), "/export-", NewResourceId(), ".tmp");
+  absl::Status status = WriteReferenceMidcoder(path, file);
+  if (!status.ok()) return status;
+  auto mapped = MappedFile::Open(path);
+  RemoveAll(path).IgnoreError();
+  return mapped;
+}
+
+}  // namespace superpose

@@ -1,0 +1,44 @@
+#include "server/services/activations_work.h"
+
+#include <ATen/ATen.h>
+
+#include "lib/base/error.h"
+#include "lib/base/status_macros.h"
+#include "lib/base/torch_guard.h"
+#include "server/runtime/reasons.h"
+
+namespace superpose {
+
+absl::StatusOr<bool> ActivationsWork::RunPart(v1::GetActivationsResponse* response) {
+  SUPERPOSE_RETURN_IF_ERROR(ComputePart());
+  if (next_sequence_ < query_.sequences()) return false;
+  SUPERPOSE_RETURN_IF_ERROR(Answer(response));
+  return true;
+}
+
+absl::Status ActivationsWork::ComputePart() {
+  const int64_t begin = next_sequence_;
+  if (begin == 0) {
+    SUPERPOSE_ASSIGN_OR_RETURN(memory_, query_.Reserve(budget_, 0, query_.sequences()));
+  }
+  next_sequence_ = query_.PartEnd(begin, kPartTokens);
+  SUPERPOSE_ASSIGN_OR_RETURN(std::vector<SparseActivations> computed, query_.ComputeLayers(begin, next_sequence_));
+  layers_.resize(computed.size());
+  for (size_t layer = 0; layer < computed.size(); ++layer) layers_[layer].push_back(std::move(computed[layer]));
+  return absl::OkStatus();
+}
+
+absl::Status ActivationsWork::Answer(v1::GetActivationsResponse* response) const {
+  std::vector<SparseActivations> whole;
+  SUPERPOSE_RETURN_IF_ERROR(CatchTorch([&] {
+    for (const std::vector<SparseActivations>& parts : layers_) whole.push_back(ConcatenateRows(parts));
+    return absl::OkStatus();
+  }));
+  SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_activations(), query_.Describe(0, query_.sequences(), whole));
+  const auto bytes = static_cast<int64_t>(response->ByteSizeLong());
+  if (bytes <= limits_.max_message_bytes) return absl::OkStatus();
+  return ResourceExhausted(reason::kRequestTooLarge, "the answer has ", bytes, " bytes, over ",
+                           limits_.max_message_bytes, ": use StreamActivations, or top_k");
+}
+
+}  // namespace superpose

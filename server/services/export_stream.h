@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "lib/base/mapped_file.h"
+#include "server/runtime/worker.h"
+#include "server/services/call.h"
+#include "server/telemetry/metrics.h"
+#include "superpose/v1/midcoder_service.grpc.pb.h"
+
+namespace superpose {
+
+// Answers one ExportMidcoder call, chunk by chunk: a chunk is copied (on `worker`: the file may have to be read) when
+// the reader has taken the one before. Deletes itself.
+class ExportStream final : public grpc::ServerWriteReactor<v1::ExportMidcoderResponse> {
+ public:
+  ExportStream(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker);
+
+  // Once, away from gRPC's threads. The first byte sent is the one at `offset` of the file; CONFIG_INVALID when there
+  // is none.
+  void Start(absl::StatusOr<std::shared_ptr<const MappedFile>> file, int64_t offset);
+
+  void OnWriteDone(bool ok) override;
+  void OnDone() override { delete this; }
+
+ private:
+  ~ExportStream() override = default;
+  void WriteNextChunk();
+  void End(const absl::Status& status);
+
+  Worker* const worker_;
+  CallRecord record_;
+  std::shared_ptr<const MappedFile> file_;
+  int64_t next_offset_ = 0;
+  v1::ExportMidcoderResponse response_;
+};
+
+}  // namespace superpose

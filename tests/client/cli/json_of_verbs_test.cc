@@ -1,0 +1,123 @@
+// Every verb prints JSON when it is asked to. A verb that this test does not know fails it.
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_join.h"
+#include "absl/strings/substitute.h"
+#include "gmock/gmock.h"
+#include "tests/client/cli/verb_list.h"
+#include "tests/client/matchers.h"
+#include "tests/support/test_folder.h"
+#include "tests/support/tiny_server.h"
+
+namespace superpose::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr char kTranscoder[] = "models/tiny/transcoders/layer1";
+
+class JsonOfVerbsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    // The demo model has a tokenizer.
+    auto server = TinyServer::Start(absl::Substitute("model { name: \"demo\" path: \"$0/model\" } model_root: \"$1\"",
+                                                     SUPERPOSE_DEMO_DIR, SUPERPOSE_TEST_DATA "/golden"));
+    ASSERT_OK(server);
+    server_ = *std::move(server);
+  }
+
+  // What the verb prints.
+  json Ask(const std::vector<std::string>& verb, const std::vector<std::string>& more = {}) {
+    asked_.insert(absl::StrJoin(verb, " "));
+    std::vector<std::string> arguments = verb;
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    arguments.insert(arguments.end(), {"--json", "--server", server_->address()});
+    const Outcome outcome = RunProgram(arguments);
+    const std::string command = absl::StrJoin(arguments, " ");
+    EXPECT_EQ(outcome.code, 0) << command << "\n" << outcome.err;
+    EXPECT_TRUE(json::accept(outcome.out)) << command << "\n" << outcome.out;
+    return json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
+  }
+  // The same, where there is nothing to look at.
+  void Try(const std::vector<std::string>& verb, const std::vector<std::string>& more = {}) {
+    EXPECT_TRUE(Ask(verb, more).is_object()) << absl::StrJoin(verb, " ");
+  }
+
+  void AskAboutModels();
+  void AskAboutCorpora();
+  void AskAboutMidcoders();
+  void AskAboutJobs();
+
+  const TestFolder folder_;
+  std::set<std::string> asked_;
+
+ private:
+  std::unique_ptr<TinyServer> server_;
+};
+
+void JsonOfVerbsTest::AskAboutModels() {
+  Try({"info"});
+  Try({"models"});
+  Try({"activations"}, {"--tokens", "1,2", "--transcoder", kTranscoder});
+  Try({"next"}, {"--tokens", "1,2", "--model", "tiny"});
+  Try({"intervene"}, {"--tokens", "1,2", "--model", "tiny", "--set", "1:17=5.0"});
+  Try({"tensor"}, {kTranscoder, "b_enc", "-o", folder_.File("b_enc.npy")});
+  Try({"load", "transcoder"}, {"tiny_transcoder_dunefsky.pt", "--layer", "1", "--id", "second", "--model", "tiny"});
+  Try({"unload"}, {"models/tiny/transcoders/second"});
+  Try({"load", "model"}, {"again", "model"});
+}
+
+void JsonOfVerbsTest::AskAboutCorpora() {
+  const std::string text = folder_.Write("a.jsonl", "{\"text\": \"One cat sat.\"}\n");
+  Try({"corpora", "upload"}, {text, "--name", "mine", "--model", "demo"});
+  Try({"corpora"});
+  Try({"corpora", "delete"}, {"mine"});
+  Try({"tokenize"}, {text, "--out", folder_.File("a.npy"), "--model", "demo"});
+}
+
+void JsonOfVerbsTest::AskAboutMidcoders() {
+  const json job =
+      Ask({"train"}, {"--transcoder", kTranscoder, "--corpus", "rows", "--steps", "2", "--batch-size", "4"});
+  const std::string trained = job["trained_midcoders"]["midcoders"][0];
+  Try({"midcoders"});
+  Try({"midcoders", "show"}, {trained});
+  Try({"history"}, {trained});
+  Try({"evaluate"}, {trained, "--tokens", "200"});
+  Try({"midcoders", "export"}, {trained, folder_.File("m.safetensors")});
+  Try({"midcoders", "delete"}, {trained});
+  const json imported =
+      Ask({"midcoders", "import"}, {SUPERPOSE_TEST_DATA "/midcoder/with_statistics.pt", "--transcoder", kTranscoder});
+  const std::string snapshot = imported["snapshots"][0];
+  Try({"snapshots"});
+  Try({"snapshots", "show"}, {snapshot});
+  Try({"snapshots", "delete"}, {snapshot});
+}
+
+void JsonOfVerbsTest::AskAboutJobs() {
+  const json job = Ask({"train"}, {"--transcoder", kTranscoder, "--corpus", "rows", "--detach"});
+  const std::string name = job["name"];
+  Try({"jobs"});
+  Try({"job"}, {name});
+  Try({"cancel"}, {name});
+  const json short_job = Ask({"train"}, {"--transcoder", kTranscoder, "--corpus", "rows", "--steps", "2", "--detach"});
+  Try({"watch"}, {short_job["name"]});
+  Try({"delete"}, {short_job["name"]});
+}
+
+TEST_F(JsonOfVerbsTest, EveryVerbPrintsJson) {
+  AskAboutModels();
+  AskAboutCorpora();
+  AskAboutMidcoders();
+  AskAboutJobs();
+  std::set<std::string> all;
+  for (const std::vector<std::string>& verb : AllVerbs()) all.insert(absl::StrJoin(verb, " "));
+  // It does nothing but hold two others.
+  EXPECT_EQ(all.erase("load"), 1);
+  EXPECT_EQ(asked_, all);
+}
+
+}  // namespace
+}  // namespace superpose::cli

@@ -1,0 +1,16 @@
+// A tokenizer.json; one that loads encodes a text and decodes it again.
+#include "lib/tokenizer/tokenizer.h"
+#include "tests/fuzz/fuzz.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace superpose;
+  static const fuzz::Folder folder;
+  folder.Write("tokenizer.json", fuzz::Text(data, size));
+  const auto tokenizer = Tokenizer::Load(folder.path());
+  fuzz::RequireHonest(tokenizer.status());
+  if (!tokenizer.ok()) return 0;
+  const auto ids = (*tokenizer)->Encode("It's 10 <|endoftext|>\xc3\xa9\xe2\x82\xac  ", /*parse_special=*/true);
+  fuzz::Require(ids.ok(), "a text cannot be encoded");
+  fuzz::Require((*tokenizer)->Decode(*ids).ok(), "what it encoded cannot be decoded");
+  return 0;
+}
