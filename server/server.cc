@@ -151,7 +151,8 @@ absl::Status Server::StartJobs() {
 }
 
 void Server::MakeServices() {
-  const Limits limits{.max_unary_tokens = config_.max_unary_tokens()};
+  MakePromptServices();
+  MakeMidcoderServices();
   server_service_ = std::make_unique<ServerServiceImpl>(Info(), budget_.get(), &metrics_);
   model_loading_ = std::make_unique<ModelLoading>(
       ModelLoading::Parts{.registry = registry_.get(),
@@ -172,8 +173,21 @@ void Server::MakeServices() {
                                                                                  .reader = &corpus_worker_,
                                                                                  .metrics = &metrics_});
   upload_service_ = std::make_unique<UploadServiceImpl>(upload_store_.get(), &storage_worker_, &metrics_);
+  job_service_ = std::make_unique<JobServiceImpl>(jobs_.get(), &storage_worker_, &metrics_);
+  tensor_service_ = std::make_unique<TensorServiceImpl>(
+      TensorSource(registry_.get(), midcoder_store_.get(), snapshot_store_.get(), executor_.get()), &storage_worker_,
+      &metrics_);
+}
+
+void Server::MakePromptServices() {
+  const Limits limits{.max_unary_tokens = config_.max_unary_tokens()};
   feature_service_ = std::make_unique<FeatureServiceImpl>(registry_.get(), budget_.get(), executor_.get(),
                                                           &request_worker_, limits, &metrics_);
+  prompt_service_ = std::make_unique<PromptServiceImpl>(registry_.get(), midcoder_store_.get(), executor_.get(),
+                                                        &request_worker_, &storage_worker_, limits, &metrics_);
+}
+
+void Server::MakeMidcoderServices() {
   midcoder_importer_ = std::make_unique<MidcoderImporter>(MidcoderImporter::Parts{.registry = registry_.get(),
                                                                                   .midcoders = midcoder_store_.get(),
                                                                                   .snapshots = snapshot_store_.get(),
@@ -193,12 +207,6 @@ void Server::MakeServices() {
                                                                        .loading_worker = &loading_worker_,
                                                                        .metrics = &metrics_});
   statistics_service_ = std::make_unique<StatisticsServiceImpl>(snapshot_store_.get(), &storage_worker_, &metrics_);
-  prompt_service_ = std::make_unique<PromptServiceImpl>(registry_.get(), midcoder_store_.get(), executor_.get(),
-                                                        &request_worker_, &storage_worker_, limits, &metrics_);
-  job_service_ = std::make_unique<JobServiceImpl>(jobs_.get(), &storage_worker_, &metrics_);
-  tensor_service_ = std::make_unique<TensorServiceImpl>(
-      TensorSource(registry_.get(), midcoder_store_.get(), snapshot_store_.get(), executor_.get()), &storage_worker_,
-      &metrics_);
 }
 
 v1::GetServerInfoResponse Server::Info() const {

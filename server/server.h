@@ -62,6 +62,8 @@ class Server {
   absl::Status LoadUploads();
   absl::Status StartJobs();
   void MakeServices();
+  void MakePromptServices();
+  void MakeMidcoderServices();
   absl::Status Listen();
   // Ends all calls and connections.
   void Drain();

@@ -53,7 +53,7 @@ absl::StatusOr<ExitCode> LoadTranscoder(const TranscoderOptions& options, Sessio
 absl::StatusOr<ExitCode> Unload(const std::string& name, Session& session) {
   absl::StatusOr<Client> client = session.Connect();
   if (!client.ok()) return client.status();
-  const absl::Status unloaded = absl::StrContains(name, "/transcoders/")
+  absl::Status unloaded = absl::StrContains(name, "/transcoders/")
                                     ? client->UnloadTranscoder(name)
                                     : client->UnloadModel(FullName("models", name));
   if (!unloaded.ok()) return unloaded;

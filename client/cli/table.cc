@@ -65,7 +65,7 @@ std::string Table::RenderBlocks(int width) const {
   for (const Column& column : columns_) heading_width = std::max(heading_width, DisplayWidth(column.heading));
   std::string text;
   for (const auto& row : rows_) {
-    if (!text.empty()) text += "\n";
+    if (!text.empty()) text += '\n';
     for (size_t i = 0; i < columns_.size(); ++i) {
       const std::string padding(static_cast<size_t>(heading_width + kGap - DisplayWidth(columns_[i].heading)), ' ');
       const int room = std::max(kNarrowest, width - heading_width - kGap);

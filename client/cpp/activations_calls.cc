@@ -36,7 +36,7 @@ absl::Status ReadParts(const Connection& connection, const v1::ActivationsQuery&
   absl::Status status;
   while (status.ok() && reader->Read(&response)) {
     absl::StatusOr<Activations> part = FromProto(response.activations());
-    status = part.ok() ? on_part(*std::move(part)) : part.status();
+    status = part.ok() ? on_part(*part) : part.status();
   }
   if (!status.ok()) context.TryCancel();
   grpc::Status end = reader->Finish();

@@ -84,6 +84,11 @@ run_tests() {
   build
   run_ctest release "$@"
   test_python
+  test_docs
   sanitize asan '^lib/(tensor_io|tokenizer|corpus)$'
-  if [[ $full ]]; then sanitize tsan '^server/(jobs|runtime)$'; fi
+  fuzz --seconds 10
+  if [[ $full ]]; then
+    sanitize tsan '^server/(jobs|runtime)$'
+    client/python/tests/versions.sh
+  fi
 }

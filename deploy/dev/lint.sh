@@ -46,6 +46,7 @@ lint() {
   check "shellcheck" lint_bash
   check "buf lint" "$bin/buf" lint
   check "Python stubs" check_stubs
+  check "docs" docs
   check "buf format" "$bin/buf" format --diff --exit-code proto
   check "clang-tidy" lint_tidy "$@"
   [[ -z $failed ]] || fail "lint: found something; ./dev format mends what is only format"

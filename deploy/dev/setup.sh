@@ -28,11 +28,14 @@ once() {
   printf '%s\n' "$key" >"$stamp"
 }
 
+# install_debian_packages [PACKAGE ..]: those that are missing of the packages named, or else of all that the build needs.
 install_debian_packages() {
+  local wanted=("$@")
+  if (($# == 0)); then wanted=("${debian_packages[@]}"); fi
   command -v dpkg-query >/dev/null || fail "this needs Debian 12; elsewhere install by hand what deploy/dev/setup.sh lists"
   local installed missing=() package
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
-  for package in "${debian_packages[@]}"; do
+  for package in "${wanted[@]}"; do
     grep -qxF "$package" <<<"$installed" || missing+=("$package")
   done
   if ((${#missing[@]} == 0)); then return; fi
@@ -44,7 +47,7 @@ install_debian_packages() {
 
 make_venv() {
   if [[ -x $python ]] && "$python" -c '' 2>/dev/null; then return; fi
-  rm -f .dev/pip .dev/python .dev/lint
+  rm -f .dev/pip .dev/python .dev/lint .dev/docs
   /usr/bin/python3 -m venv --clear .venv
 }
 

@@ -26,9 +26,11 @@ absl::Status AddDocument(absl::string_view text, const Tokenizer& tokenizer, Tex
 
 absl::StatusOr<std::string> TextOf(absl::string_view line) {
   SUPERPOSE_RETURN_IF_ERROR(CheckUtf8(line));
-  // Nothing is kept of the other fields, however large or deeply nested they are.
-  const auto is_wanted = [](int depth, nlohmann::json::parse_event_t event, const nlohmann::json& parsed) {
-    return event != nlohmann::json::parse_event_t::key || depth != 1 || parsed == "text";
+  // Nothing is kept of what is no text, however large or deeply nested it is.
+  using Event = nlohmann::json::parse_event_t;
+  const auto is_wanted = [](int depth, Event event, const nlohmann::json& parsed) {
+    if (event == Event::key) return depth != 1 || parsed == "text";
+    return event != Event::array_start;
   };
   const nlohmann::json json = nlohmann::json::parse(line.begin(), line.end(), is_wanted, /*allow_exceptions=*/false);
   if (json.is_discarded()) return InvalidArgument(reason::kFileCorrupt, "not a JSON object");

@@ -7,6 +7,7 @@
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "lib/kernels/sparse_ops.h"
+#include "lib/tensor_io/all_finite.h"
 #include "lib/tensor_io/content_hash.h"
 #include "lib/transcoder/activation_encoder.h"
 #include "lib/transcoder/fold.h"
@@ -18,6 +19,16 @@ namespace {
 std::string HashOfWeights(TensorMap tensors) {
   tensors.erase("log_sparsity");
   return ContentHash(tensors);
+}
+
+// What was finite in the file may be too large once it is multiplied by a scale or a gain.
+absl::Status CheckFolded(const TranscoderFile& folded) {
+  for (const auto& [name, tensor] : folded.tensors) {
+    if (AllFinite(tensor)) continue;
+    return InvalidArgument(reason::kTensorNotFinite, name, " holds NaN or infinity once this is folded: ",
+                           absl::StrJoin(folded.convention.folded, "; "));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -32,6 +43,7 @@ absl::StatusOr<std::shared_ptr<const Transcoder>> Transcoder::Create(const Trans
     }
     TranscoderFile folded = FoldToMemoryForm(file, norm);
     const bool is_as_in_file = folded.convention.folded.empty();
+    if (!is_as_in_file) SUPERPOSE_RETURN_IF_ERROR(CheckFolded(folded));
     std::shared_ptr<Transcoder> transcoder(new Transcoder());
     transcoder->content_hash_ = HashOfWeights(is_as_in_file ? file.tensors : folded.tensors);
     transcoder->declared_layer_ = file.layer;

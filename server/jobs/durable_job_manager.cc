@@ -256,7 +256,7 @@ void DurableJobManager::StartJobs() {
     if (!next.has_value()) return;
     auto memory = ReserveMemory(*next);
     if (memory.ok() && *memory == nullptr) return;
-    const absl::Status started = StartJob(*next, std::move(memory));
+    const absl::Status started = StartJob(*next, memory);
     if (!started.ok()) return LogProblem("job not started", *next, started);
   }
 }
@@ -286,7 +286,7 @@ absl::StatusOr<std::unique_ptr<JobWork>> DurableJobManager::MakeWork(const JobCl
 }
 
 absl::Status DurableJobManager::StartJob(const std::string& name,
-                                         absl::StatusOr<std::shared_ptr<MemoryReservation>> memory) {
+                                         const absl::StatusOr<std::shared_ptr<MemoryReservation>>& memory) {
   const absl::Time now = parts_.clock->Now();
   SUPERPOSE_ASSIGN_OR_RETURN(const std::optional<JobClaim> claim,
                              parts_.store->Claim(name, options_.worker, now, options_.lease));

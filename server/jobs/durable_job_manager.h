@@ -40,7 +40,7 @@ class DurableJobManager final : public JobManager {
   // Without Stop() before, it leaves its jobs as a crash would: they go on from their last checkpoint.
   ~DurableJobManager() override;
 
-  absl::StatusOr<v1::Job> Submit(const v1::Job& as_sent, const Resolve& resolve = nullptr) override;
+  absl::StatusOr<v1::Job> Submit(const v1::Job& as_sent, const Resolve& resolve) override;
   absl::StatusOr<v1::Job> Get(const std::string& name) override;
   absl::StatusOr<JobPage> List(const JobFilter& filter, int64_t page_size, const std::string& page_token) override;
   absl::StatusOr<v1::Job> Cancel(const std::string& name) override;
@@ -85,7 +85,7 @@ class DurableJobManager final : public JobManager {
   // Nothing when there is too little memory as long as others work: then it stays where it is in the queue, and so do
   // those behind it. An error when there would be too little even so.
   absl::StatusOr<std::shared_ptr<MemoryReservation>> ReserveMemory(const std::string& name);
-  absl::Status StartJob(const std::string& name, absl::StatusOr<std::shared_ptr<MemoryReservation>> memory);
+  absl::Status StartJob(const std::string& name, const absl::StatusOr<std::shared_ptr<MemoryReservation>>& memory);
   void CountJobs();
 
   v1::Job WithLiveFields(v1::Job job, const std::vector<std::string>& queue_order) const;

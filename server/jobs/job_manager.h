@@ -30,7 +30,7 @@ class JobManager {
   // Queues a job with what `resolve`, where there is one, makes of it. A request that was sent before gets the job that
   // it made then, whatever `resolve` would say now. Errors: those of `resolve` and of JobStore::FindSubmitted;
   // SHUTTING_DOWN.
-  virtual absl::StatusOr<v1::Job> Submit(const v1::Job& as_sent, const Resolve& resolve = nullptr) = 0;
+  virtual absl::StatusOr<v1::Job> Submit(const v1::Job& as_sent, const Resolve& resolve) = 0;
   // With live progress, queue_position and time_left.
   virtual absl::StatusOr<v1::Job> Get(const std::string& name) = 0;
   virtual absl::StatusOr<JobPage> List(const JobFilter& filter, int64_t page_size, const std::string& page_token) = 0;

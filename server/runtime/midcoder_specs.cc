@@ -1,6 +1,8 @@
 #include "server/runtime/midcoder_specs.h"
 
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
@@ -67,12 +69,6 @@ absl::Status CheckCounts(const v1::MidcoderTrainingSpec& spec) {
   return CheckCount("steps", StepsOf(spec), kMostSteps);
 }
 
-// Values of one setting to try: those of the grid, or the spec's own.
-template <typename Values, typename Value>
-std::vector<Value> ValuesOf(const Values& grid, Value own) {
-  return grid.empty() ? std::vector<Value>{own} : std::vector<Value>(grid.begin(), grid.end());
-}
-
 absl::Status CheckGrid(const v1::MidcoderGrid& grid) {
   int64_t variants = 1;
   for (const int size : {grid.lr_size(), grid.weight_decay_size(), grid.mse_out_param_size(), grid.seed_size()}) {
@@ -83,19 +79,32 @@ absl::Status CheckGrid(const v1::MidcoderGrid& grid) {
                          " combinations: split it into several jobs");
 }
 
-// Every combination of the grid, its last setting turning fastest; empty without a grid.
-std::vector<TrainerVariant> SweepOf(const v1::MidcoderTrainingSpec& spec) {
-  std::vector<TrainerVariant> sweep;
-  if (!spec.has_grid()) return sweep;
-  for (const double lr : ValuesOf(spec.grid().lr(), spec.lr())) {
-    for (const double weight_decay : ValuesOf(spec.grid().weight_decay(), spec.weight_decay())) {
-      for (const double mse_out_param : ValuesOf(spec.grid().mse_out_param(), spec.mse_out_param())) {
-        for (const uint64_t seed : ValuesOf(spec.grid().seed(), uint64_t{spec.seed()})) {
-          sweep.push_back({.lr = lr, .weight_decay = weight_decay, .mse_out_param = mse_out_param, .seed = seed});
-        }
-      }
+// Every variant once for each of the values, if there are any.
+template <typename Values, typename Set>
+void Vary(const Values& values, Set set, std::vector<TrainerVariant>* sweep) {
+  if (values.empty()) return;
+  std::vector<TrainerVariant> varied;
+  for (const TrainerVariant& variant : *sweep) {
+    for (const auto value : values) {
+      varied.push_back(variant);
+      set(value, &varied.back());
     }
   }
+  *sweep = std::move(varied);
+}
+
+// Every combination of the grid, its last setting turning fastest; empty without a grid.
+std::vector<TrainerVariant> SweepOf(const v1::MidcoderTrainingSpec& spec) {
+  if (!spec.has_grid()) return {};
+  const v1::MidcoderGrid& grid = spec.grid();
+  std::vector<TrainerVariant> sweep = {{.lr = spec.lr(),
+                                        .weight_decay = spec.weight_decay(),
+                                        .mse_out_param = spec.mse_out_param(),
+                                        .seed = spec.seed()}};
+  Vary(grid.lr(), [](double value, TrainerVariant* variant) { variant->lr = value; }, &sweep);
+  Vary(grid.weight_decay(), [](double value, TrainerVariant* variant) { variant->weight_decay = value; }, &sweep);
+  Vary(grid.mse_out_param(), [](double value, TrainerVariant* variant) { variant->mse_out_param = value; }, &sweep);
+  Vary(grid.seed(), [](uint64_t value, TrainerVariant* variant) { variant->seed = value; }, &sweep);
   return sweep;
 }
 

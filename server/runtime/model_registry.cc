@@ -217,7 +217,7 @@ absl::Status ModelRegistry::AddTranscoder(const LoadedModel& model, TranscoderHa
 }
 
 absl::StatusOr<TranscoderHandle> ModelRegistry::RemoveTranscoder(const std::string& name) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const TranscoderHandle transcoder, FindTranscoder(name));
+  SUPERPOSE_ASSIGN_OR_RETURN(TranscoderHandle transcoder, FindTranscoder(name));
   const MutexLock lock(&mutex_);
   const auto found = models_.find(transcoder->name.substr(0, transcoder->name.find("/transcoders/")));
   if (found == models_.end()) return NotFound(reason::kModelNotFound, "the model of ", name, " was unloaded");

@@ -4,8 +4,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/lib/corpus/compress.h"
 #include "tests/status_matchers.h"
 #include "tests/support/test_folder.h"
 #include "tests/support/tiny_server.h"
@@ -64,6 +67,24 @@ class BadFilesTest : public ::testing::Test {
     folder_.Write("model/config.json", Bytes(absl::StrCat(kGolden, "model/config.json")));
     folder_.Write("model/model.safetensors", weights);
     return folder_.File("model");
+  }
+
+  // With these bytes as its weights' header, before the data of the golden model.
+  std::string ModelWithHeader(const nlohmann::json& header) const {
+    const std::string sound = GoldenWeights(), text = header.dump();
+    uint64_t length = text.size();
+    std::string bytes(reinterpret_cast<const char*>(&length), sizeof length);
+    return ModelWith(bytes + text + sound.substr(sizeof length + LengthOfHeader(sound)));
+  }
+  static std::string GoldenWeights() { return Bytes(absl::StrCat(kGolden, "model/model.safetensors")); }
+  static nlohmann::json GoldenHeader() {
+    const std::string sound = GoldenWeights();
+    return nlohmann::json::parse(sound.substr(sizeof(uint64_t), LengthOfHeader(sound)));
+  }
+  static size_t LengthOfHeader(const std::string& safetensors) {
+    uint64_t length = 0;
+    std::memcpy(&length, safetensors.data(), sizeof length);
+    return length;
   }
 
   static std::string Model(const std::string& path, const std::string& transcoder = "") {
@@ -136,6 +157,43 @@ TEST_F(BadFilesTest, WeightsWithAHeaderLongerThanTheFile) {
   ExpectRefused(Model(ModelWith(bytes)), "FILE_CORRUPT", "model.safetensors");
 }
 
+TEST_F(BadFilesTest, WeightsWithANegativeSize) {
+  nlohmann::json header = GoldenHeader();
+  header.begin()->at("shape")[0] = -1;
+  ExpectRefused(Model(ModelWithHeader(header)), "FILE_CORRUPT", "no size");
+}
+
+TEST_F(BadFilesTest, WeightsOfMoreBytesThanThereAre) {
+  nlohmann::json header = GoldenHeader();
+  header.begin()->at("shape") = {int64_t{1} << 62, int64_t{1} << 62};
+  ExpectRefused(Model(ModelWithHeader(header)), "FILE_CORRUPT", "impossible shape");
+}
+
+TEST_F(BadFilesTest, WeightsThatOverlap) {
+  nlohmann::json header = GoldenHeader();
+  header["copy"] = *header.begin();
+  ExpectRefused(Model(ModelWithHeader(header)), "FILE_CORRUPT", "overlap");
+}
+
+TEST_F(BadFilesTest, WeightsAndConfigsThatAreNestedAHundredDeep) {
+  nlohmann::json deep = 1;
+  for (int i = 0; i < 100; ++i) deep = nlohmann::json::array({deep});
+  nlohmann::json header = GoldenHeader();
+  header.begin()->at("shape") = deep;
+  ExpectRefused(Model(ModelWithHeader(header)), "FILE_CORRUPT", "model.safetensors");
+  ModelWith(GoldenWeights());
+  folder_.Write("model/config.json", nlohmann::json{{"model_type", "gpt2"}, {"n_embd", deep}}.dump());
+  ExpectRefused(Model(folder_.File("model")), "FILE_CORRUPT", "config.json");
+}
+
+TEST_F(BadFilesTest, WeightsThatAreNotFinite) {
+  for (const absl::string_view number : {absl::string_view("\0\0\xc0\x7f", 4), absl::string_view("\0\0\x80\xff", 4)}) {
+    std::string bytes = GoldenWeights();
+    bytes.replace(bytes.size() - number.size(), number.size(), number.data(), number.size());
+    ExpectRefused(Model(ModelWith(bytes)), "TENSOR_NOT_FINITE", "NaN or infinity");
+  }
+}
+
 TEST_F(BadFilesTest, AConfigOfAModelThatIsNoJson) {
   ModelWith(Bytes(absl::StrCat(kGolden, "model/model.safetensors")));
   folder_.Write("model/config.json", "{\"model_type\": ");
@@ -179,6 +237,29 @@ TEST_F(BadFilesTest, ATranscoderOnAnotherLayerThanItWasTrainedOn) {
 TEST_F(BadFilesTest, ACorpusThatIsNone) {
   folder_.Write("rows.npy", "not numpy");
   ExpectRefused(GoldenModel("") + " corpus { name: 'rows' path: 'rows.npy' }", "FILE_CORRUPT", "rows.npy");
+}
+
+TEST_F(BadFilesTest, ACorpusOfTokensThatAreNoIntegers) {
+  const std::string path = SUPERPOSE_TEST_DATA "/tensor_io/float64.npy";
+  ExpectRefused(GoldenModel("") + absl::StrCat(" corpus { name: 'rows' path: '", path, "' }"), "FILE_UNSUPPORTED",
+                "integers");
+}
+
+TEST_F(BadFilesTest, ACorpusThatUnfoldsWithoutEnd) {
+  ModelWith(GoldenWeights());
+  folder_.Write("model/tokenizer.json", Bytes(SUPERPOSE_TEST_DATA "/tokenizer/json/tokenizer.json"));
+  const std::string much = "{\"text\": \"" + std::string(64 << 20, 'a') + "\"}\n";
+  folder_.Write("bomb.jsonl.gz", Gzip(much));
+  folder_.Write("bomb.txt.zst", Zstd(much));
+  for (const char* name : {"bomb.jsonl.gz", "bomb.txt.zst"}) {
+    ASSERT_LT(fs::file_size(folder_.File(name)), 100'000);
+    ExpectRefused(Model(folder_.File("model")) + absl::StrCat(" corpus { name: 'rows' path: '", name, "' }"),
+                  "FILE_CORRUPT", "decompression bomb");
+  }
+}
+
+TEST_F(BadFilesTest, ADeviceThatIsNotThere) {
+  ExpectRefused(GoldenModel("") + " device: 'cuda:99'", "DEVICE_UNAVAILABLE", "cuda:99");
 }
 
 TEST_F(BadFilesTest, APortThatIsInUse) {

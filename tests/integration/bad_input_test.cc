@@ -285,6 +285,56 @@ TEST_F(BadInputTest, MoreTokensThanAUnaryCallTakesCanBeStreamed) {
   EXPECT_OK(StreamActivations()(channel_, query));
 }
 
+TEST_F(BadInputTest, AHundredThousandTokensAreRefusedAtOnceOrStreamed) {
+  const std::string tokens = Tokens(std::vector<int>(100'000, 1), std::vector<int>(2000, 50));
+  ExpectRefused({{GetActivations(), Query(tokens), StatusCode::kResourceExhausted, "REQUEST_TOO_LARGE", "100000"}});
+  EXPECT_OK(StreamActivations()(channel_, Query(tokens + " top_k: 1")));
+  const std::string one = Tokens(std::vector<int>(100'000, 1), {100'000});
+  ExpectRefused({{StreamActivations(), Query(one), StatusCode::kInvalidArgument, "CONTEXT_EXCEEDED", "64"}});
+}
+
+// gRPC itself refuses what is no message of the contract, before the server sees it.
+TEST_F(BadInputTest, AMessageOverTheLimitIsRefused) {
+  ASSERT_OK_AND_ASSIGN(const v1::GetServerInfoResponse info, client().GetServerInfo());
+  const std::string text(static_cast<size_t>(info.max_message_bytes()), 'a');
+  const absl::Status status = GetActivations()(channel_, Query("texts { texts: '" + text + "' }"));
+  EXPECT_EQ(status.code(), StatusCode::kResourceExhausted) << status;
+}
+
+TEST_F(BadInputTest, TextThatIsNoUtf8IsRefused) {
+  for (const absl::Status& status :
+       {GetActivations()(channel_, Query("texts { texts: '\\xff' }")), GetModel()(channel_, "name: 'models/\\xff'")}) {
+    EXPECT_EQ(status.code(), StatusCode::kInternal) << status;
+    EXPECT_THAT(status, ::testing::Not(MessageHas("the test's request"))) << "it was sent";
+  }
+}
+
+TEST_F(BadInputTest, ClientsThatVanishInMidStreamAreForgotten) {
+  const std::string tokens = Query(Tokens(std::vector<int>(100'000, 1), std::vector<int>(2000, 50)));
+  v1::StreamActivationsRequest request;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(tokens, &request));
+  for (int i = 0; i < 20; ++i) {
+    v1::FeatureService::Stub stub(channel_);
+    grpc::ClientContext context;
+    const auto reader = stub.StreamActivations(&context, request);
+    v1::StreamActivationsResponse part;
+    ASSERT_TRUE(reader->Read(&part));
+    context.TryCancel();
+    while (reader->Read(&part)) continue;
+    EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  }
+}
+
+TEST_F(BadInputTest, ARequestWhoseDeadlineHasPassedIsNotAnswered) {
+  v1::FeatureService::Stub stub(channel_);
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::microseconds(1));
+  v1::GetActivationsRequest request;
+  ASSERT_TRUE(google::protobuf::TextFormat::ParseFromString(Query(Tokens({1, 2}, {2})), &request));
+  v1::GetActivationsResponse response;
+  EXPECT_EQ(stub.GetActivations(&context, request, &response).error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
 TEST_F(BadInputTest, TrainingThatCannotBeDoneIsRefusedBeforeItIsQueued) {
   ASSERT_OK_AND_ASSIGN(const std::vector<v1::Job> before, client().ListJobs());
   ExpectRefused(TrainingSpecs());

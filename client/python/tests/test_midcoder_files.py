@@ -17,6 +17,8 @@ from safetensors import safe_open
 torch = pytest.importorskip("torch")
 
 D_SAE = 128
+D_MODEL = toy.Shape().d_model
+D_MLP = 4 * D_MODEL
 FEATURES = 7
 
 
@@ -56,7 +58,7 @@ def reference_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config.batch_size = 64  # type: ignore[attr-defined]
     path = tmp_path_factory.mktemp("midcoder") / "m.pt"
     try:
-        torch.save({"weights": reference_weights(toy.Shape().d_mlp, toy.Shape().d_model), "config": config}, path)
+        torch.save({"weights": reference_weights(D_MLP, D_MODEL), "config": config}, path)
     finally:
         del sys.modules["midcoder"]
     return path
@@ -68,7 +70,7 @@ def imported(lab: superpose.Lab, reference_file: Path) -> superpose.Midcoder:
 
 
 def test_an_imported_midcoder_has_the_files_weights(imported: superpose.Midcoder) -> None:
-    expected = reference_weights(toy.Shape().d_mlp, toy.Shape().d_model)
+    expected = reference_weights(D_MLP, D_MODEL)
     for name in ("W_mid", "b_mid", "b_mid_out"):
         np.testing.assert_array_equal(imported[name][:], expected[name].numpy())
 
@@ -81,7 +83,7 @@ def test_an_imported_midcoder_says_where_it_comes_from(imported: superpose.Midco
 
 
 def test_the_statistics_are_its_snapshot(imported: superpose.Midcoder) -> None:
-    expected = reference_weights(toy.Shape().d_mlp, toy.Shape().d_model)
+    expected = reference_weights(D_MLP, D_MODEL)
     snapshot = imported.snapshot()
     assert snapshot.midcoder == imported.name
     assert snapshot.tokens == 1024
@@ -108,7 +110,7 @@ def test_snapshots_are_listed_and_deleted(lab: superpose.Lab, reference_file: Pa
 def test_pytorch_opens_what_is_exported(imported: superpose.Midcoder, tmp_path: Path, weights_only: bool) -> None:
     path = imported.export(tmp_path / "out.pt", snapshot=imported.snapshot())
     loaded = torch.load(path, weights_only=weights_only)
-    expected = reference_weights(toy.Shape().d_mlp, toy.Shape().d_model)
+    expected = reference_weights(D_MLP, D_MODEL)
     assert isinstance(loaded["weights"], collections.OrderedDict)
     assert set(loaded["weights"]) == set(expected)
     for name, tensor in expected.items():

@@ -16,6 +16,7 @@ import links
 import markdown_pages
 import proto_reference
 import python_reference
+from cpp_headers import Header
 from pages import Group, Page, Site, code_html
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -51,7 +52,7 @@ class Builder:
         self.site = Site(out)
         self._googleapis = googleapis
         self._sources: set[str] = set()
-        self._folders: dict[str, list[cpp_reference.Header]] = {}
+        self._folders: dict[str, list[Header]] = {}
         self._documents: list[pathlib.Path] = []
 
     def build(self) -> list[str]:
@@ -66,7 +67,7 @@ class Builder:
         for document in self._documents:
             try:
                 documents.append(markdown_pages.render(self.root, document, self._resolve))
-            except markdown_pages.BrokenLink as broken:
+            except markdown_pages.BrokenLinkError as broken:
                 wrong.append(str(broken))
         for page in (*documents, *rpc, *cpp, python_reference.page(self.root)):
             self.site.add(page)
@@ -77,7 +78,7 @@ class Builder:
         return wrong + links.check(self.site.out)
 
     def _resolve(self, path: str) -> str:
-        """The page about a file or folder of the repository."""
+        """The page about a file or folder of the repository, or the part of one."""
         here = self.root / path
         if here.is_dir() and (here / "README.md").is_file():
             path, here = f"{path}/README.md", here / "README.md"
@@ -89,6 +90,9 @@ class Builder:
             return f"{proto_reference.FOLDER}/{here.stem}.html"
         if path in self._folders:
             return cpp_reference.page_of(path)
+        folder = pathlib.PurePosixPath(path).parent.as_posix()
+        if any(header.path == path for header in self._folders.get(folder, [])):
+            return f"{cpp_reference.page_of(folder)}#{here.name}"
         self._sources.add(path)
         return _source_path(path)
 

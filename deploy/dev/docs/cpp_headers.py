@@ -1,6 +1,6 @@
 """Reads what a C++ header of this project offers: declarations in their order, each with the comment above it.
 
-It relies on the project's form (clang-format, // comments above declarations, one public part a class), not on a compiler.
+It relies on the project's form (clang-format, // comments above declarations), not on a compiler.
 """
 
 from __future__ import annotations
@@ -65,6 +65,8 @@ def name_of(code: str) -> str:
         return alias[1] or alias[2]
     if macro := re.match(r"#define\s+(\w+)", code):
         return macro[1]
+    while "operator" not in code and (plain := re.sub(r"<[^<>]*>", "", code)) != code:
+        code = plain
     before = re.split(r"\(" if re.match(r"[^=]*?\boperator\b|[^=({]*\(", code) else r"[=;\[{]", code, maxsplit=1)[0]
     found = re.search(r"(operator\s*\S+|[\w:~]+)\s*$", before.rstrip(" ;"))
     return found[1] if found else ""

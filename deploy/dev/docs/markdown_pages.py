@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 import posixpath
@@ -11,10 +12,11 @@ from typing import Any
 from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from pages import Page, code_html
 
-# Gives the site's path for a file or folder of the repository.
+# Gives the place in the site, "page" or "page#anchor", for a file or folder of the repository.
 Resolve = Callable[[str], str]
 
 _SKIPPED = {"build", "node_modules", "__pycache__"}
@@ -22,7 +24,7 @@ _SKIPPED = {"build", "node_modules", "__pycache__"}
 _PATH = re.compile(r"(?:\./)?((?:client|deploy|docker|lib|proto|server|tests)/[\w./-]*\w)/?")
 
 
-class BrokenLink(Exception):
+class BrokenLinkError(Exception):
     """A link, or a path in the text, that leads nowhere."""
 
 
@@ -56,7 +58,7 @@ def slug(title: str, used: dict[str, int]) -> str:
 
 
 def render(root: pathlib.Path, document: pathlib.Path, resolve: Resolve) -> Page:
-    """The page of a Markdown file or notebook. BrokenLink names a link to a file that does not exist."""
+    """The page of a Markdown file or notebook. BrokenLinkError names a link to a file that does not exist."""
     name = document.relative_to(root).as_posix()
     text = document.read_text()
     return _Document(root, name, resolve).page(_notebook(text) if document.suffix == ".ipynb" else text)
@@ -80,17 +82,18 @@ class _Document:
         self._title = ""
         self._sections: list[tuple[str, str]] = []
         self._markdown = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+        self._renderer = RendererHTML()
         for kind in ("fence", "heading_open", "heading_close", "image"):
-            self._markdown.add_render_rule(kind, getattr(self, f"_{kind}"))
+            self._renderer.rules[kind] = getattr(self, f"_{kind}")
 
     def page(self, text: str) -> Page:
         tokens = self._markdown.parse(text)
-        for before, token in zip(tokens, tokens[1:], strict=False):
+        for before, token in itertools.pairwise(tokens):
             if before.type == "heading_open":
                 self._heading(before, token)
             if token.children:
                 self._links(token.children, (token.map or [0])[0] + 1)
-        body = str(self._markdown.renderer.render(tokens, self._markdown.options, {}))
+        body = str(self._renderer.render(tokens, self._markdown.options, {}))
         return Page(self._path, self._title or self._name, body, self._sections)
 
     def _heading(self, heading: Token, content: Token) -> None:
@@ -107,7 +110,7 @@ class _Document:
             if token.type == "code_inline":
                 found = _PATH.fullmatch(token.content)
                 if found and not any((root / found[1]).exists() for root in (self._root, self._root / "tests")):
-                    raise BrokenLink(f"{self._name}:{line}: there is no {token.content}")
+                    raise BrokenLinkError(f"{self._name}:{line}: there is no {token.content}")
             elif token.type == "link_open":
                 token.attrSet("href", self._href(str(token.attrGet("href")), line))
 
@@ -117,7 +120,7 @@ class _Document:
         target, _, anchor = href.partition("#")
         path = posixpath.normpath(posixpath.join(posixpath.dirname(self._name), unquote(target)))
         if path.startswith("..") or target.startswith("/") or not (self._root / path).exists():
-            raise BrokenLink(f"{self._name}:{line}: {href} leads to no file of the project")
+            raise BrokenLinkError(f"{self._name}:{line}: {href} leads to no file of the project")
         page = posixpath.relpath(self._resolve(path), posixpath.dirname(self._path) or ".")
         return f"{page}#{anchor}" if anchor else page
 
@@ -142,6 +145,6 @@ class _Document:
         token = tokens[index]
         source = posixpath.normpath(posixpath.join(posixpath.dirname(self._name), str(token.attrGet("src"))))
         if not source.endswith(".svg") or not (self._root / source).is_file():
-            raise BrokenLink(f"{self._name}: {token.attrGet('src')} is no drawing (.svg) of the project")
+            raise BrokenLinkError(f"{self._name}: {token.attrGet('src')} is no drawing (.svg) of the project")
         drawing = (self._root / source).read_text()
         return f"<figure>{drawing[drawing.index('<svg') :]}</figure>"

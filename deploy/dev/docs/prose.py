@@ -1,4 +1,4 @@
-"""Comments of protos and headers as HTML: paragraphs, indented formulas, `code`, and links on names that the site knows."""
+"""Comments of protos and headers as HTML: paragraphs, indented formulas, `code`, links on names that the site knows."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Reference:
         return self._comments.get((file.name, path), "")
 
     def pages(self) -> list[Page]:
-        return [self._index(), *(self._file(file) for file in self.files)]
+        return [self._index(), *(self.file_page(file) for file in self.files)]
 
     def _index(self) -> Page:
         body = [
@@ -125,7 +125,8 @@ class Reference:
         body.append("</ul>")
         return Page(INDEX, "RPC reference", "\n".join(body), sections)
 
-    def _file(self, file: FileDescriptorProto) -> Page:
+    def file_page(self, file: FileDescriptorProto) -> Page:
+        """The page of one file: its services, then its messages and enums."""
         name = pathlib.PurePosixPath(file.name).name
         body = [f"<h1>{name}</h1>"]
         for index, service in enumerate(file.service):
@@ -211,7 +212,7 @@ class Reference:
     def _plain_type(self, field: FieldDescriptorProto, page: str) -> str:
         if field.type_name:
             return self._type_name(field.type_name, page)
-        return FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
+        return str(FieldDescriptorProto.Type.Name(field.type)).removeprefix("TYPE_").lower()
 
 
 def _oneof_of(field: FieldDescriptorProto) -> int | None:

@@ -363,6 +363,17 @@ TEST_F(CorpusTest, LinesThatAreNoDocumentsAreNamedByTheirNumber) {
   EXPECT_THAT(LoadFile("deep.jsonl", std::string(100000, '[')), IsError(kInvalid, reason::kFileCorrupt));
 }
 
+TEST_F(CorpusTest, OtherFieldsOfALineArePassedOverHoweverDeepTheyAre) {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  std::string objects;
+  for (int i = 0; i < 100'000; ++i) objects += "{\"text\":";
+  objects += "1" + std::string(100'000, '}');
+  const auto corpus = LoadFile("a.jsonl", "{\"a\": " + deep + ", \"text\": \"xy\", \"b\": " + objects + "}");
+  EXPECT_EQ(Cut(corpus, 3), (Rows{{kBos, 'x', 'y'}}));
+  for (const std::string& line : {deep, "{\"text\": " + deep + "}", "{\"text\": " + objects + "}"})
+    EXPECT_THAT(LoadFile("b.jsonl", line), IsError(kInvalid, reason::kFileCorrupt));
+}
+
 TEST_F(CorpusTest, FilesFollowOneAnotherAsOneCorpus) {
   CorpusFiles files;
   files.paths = {folder_.Write("b.jsonl", Line("ab") + Line("x")), folder_.Write("a.jsonl", Line("yz"))};

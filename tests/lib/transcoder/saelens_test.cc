@@ -276,6 +276,16 @@ TEST_F(SaeLensTest, AScaleThatIsNotThereCannotBeFolded) {
   ExpectUnsupported(folder_.path(), "activation_scaler.json");
 }
 
+TEST_F(SaeLensTest, AScaleThatMakesWeightsInfiniteIsRefused) {
+  CopyFixture("scaled");
+  for (const char* text : {R"({"scaling_factor": 1e-300})", R"({"scaling_factor": 1e300})"}) {
+    folder_.Write("activation_scaler.json", text);
+    const auto transcoder = Load(folder_.path());
+    EXPECT_THAT(transcoder, IsError(kInvalid, reason::kTensorNotFinite)) << text;
+    EXPECT_THAT(transcoder, MessageHas("scale"));
+  }
+}
+
 TEST_F(SaeLensTest, TensorsThatNobodyKnowsAreNamed) {
   for (const char* name : {"log_threshold", "threshold", "W_skip", "b_gate", "b_dec_out", "r_mag"}) {
     ExpectUnsupported(WithTensors("transcoder", [&](TensorMap& tensors) { tensors[name] = at::zeros({64}); }), name);

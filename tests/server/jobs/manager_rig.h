@@ -118,7 +118,7 @@ class ManagerRig {
   void DestroyManager() { manager_.reset(); }
 
   v1::Job Submit(const v1::Job& job) {
-    auto submitted = manager_->Submit(job);
+    auto submitted = manager_->Submit(job, nullptr);
     EXPECT_OK(submitted);
     return submitted.ok() ? *submitted : v1::Job();
   }
