@@ -53,9 +53,8 @@ absl::StatusOr<ExitCode> LoadTranscoder(const TranscoderOptions& options, Sessio
 absl::StatusOr<ExitCode> Unload(const std::string& name, Session& session) {
   absl::StatusOr<Client> client = session.Connect();
   if (!client.ok()) return client.status();
-  absl::Status unloaded = absl::StrContains(name, "/transcoders/")
-                                    ? client->UnloadTranscoder(name)
-                                    : client->UnloadModel(FullName("models", name));
+  absl::Status unloaded = absl::StrContains(name, "/transcoders/") ? client->UnloadTranscoder(name)
+                                                                   : client->UnloadModel(FullName("models", name));
   if (!unloaded.ok()) return unloaded;
   session.out() << (session.json() ? ToJson(v1::UnloadModelResponse()) : absl::StrCat("unloaded ", name, "\n"));
   return ExitCode::kOk;

@@ -28,10 +28,9 @@ once() {
   printf '%s\n' "$key" >"$stamp"
 }
 
-# install_debian_packages [PACKAGE ..]: those that are missing of the packages named, or else of all that the build needs.
+# install_debian_packages PACKAGE ..: those that are missing.
 install_debian_packages() {
   local wanted=("$@")
-  if (($# == 0)); then wanted=("${debian_packages[@]}"); fi
   command -v dpkg-query >/dev/null || fail "this needs Debian 12; elsewhere install by hand what deploy/dev/setup.sh lists"
   local installed missing=() package
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p')
@@ -111,7 +110,7 @@ setup() {
   (
     flock 9
     kind=${kind:-$(default_torch_kind)}
-    install_debian_packages
+    install_debian_packages "${debian_packages[@]}"
     make_venv
     once pip "$pip_version" pip install -qq "pip==$pip_version"
     once python "$kind ${SUPERPOSE_TORCH_DIR:-$torch_version} $(sha256sum <deploy/dev/requirements.txt)" \

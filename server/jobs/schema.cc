@@ -14,7 +14,8 @@ namespace superpose {
 namespace {
 
 // Times are nanoseconds since 1970. The BLOBs of jobs are serialized v1::Job messages that hold only some fields (spec;
-// progress and metrics; result or error) and merge into one; those of midcoders and snapshots are whole v1::Midcoder and v1::Snapshot messages.
+// progress and metrics; result or error) and merge into one; those of midcoders and snapshots are whole v1::Midcoder
+// and v1::Snapshot messages.
 constexpr const char* kMigrations[] = {
     R"sql(
       CREATE TABLE jobs (

@@ -204,11 +204,12 @@ absl::Status ModelRegistry::AddTranscoder(const LoadedModel& model, TranscoderHa
     return NotFound(reason::kModelNotFound, model.name, " was unloaded while ", transcoder->name, " was loaded");
   auto changed = std::make_shared<LoadedModel>(*found->second);
   std::vector<TranscoderHandle>& all = changed->transcoders;
-  const auto old = std::find_if(all.begin(), all.end(),
-                                [&](const TranscoderHandle& one) { return one->name == transcoder->name; });
+  const auto old =
+      std::find_if(all.begin(), all.end(), [&](const TranscoderHandle& one) { return one->name == transcoder->name; });
   if (old != all.end() && !replace) {
     return Error(absl::StatusCode::kAlreadyExists, reason::kResourceExists,
-                 absl::StrCat("there is a transcoder \"", transcoder->name, "\" already: ask to replace it, or take another id"));
+                 absl::StrCat("there is a transcoder \"", transcoder->name,
+                              "\" already: ask to replace it, or take another id"));
   }
   if (old != all.end()) all.erase(old);
   all.insert(std::upper_bound(all.begin(), all.end(), transcoder, ComesBefore), transcoder);

@@ -55,8 +55,8 @@ struct LoadedCorpus {
   std::string name;   // "corpora/{corpus}"
   std::string model;  // "models/{model}"
   std::shared_ptr<const Corpus> corpus;
-  bool uploaded = false;     // else it is of the config file
-  std::string owner;         // of an uploaded one
+  bool uploaded = false;  // else it is of the config file
+  std::string owner;      // of an uploaded one
   absl::Time create_time;
 };
 using CorpusHandle = std::shared_ptr<const LoadedCorpus>;
@@ -73,7 +73,7 @@ class ModelRegistry {
   static absl::StatusOr<std::unique_ptr<ModelRegistry>> Load(const v1::ServerConfig& config,
                                                              MemoryBudget* budget = nullptr);
 
-  using Models = std::map<std::string, ModelHandle>;   // by name
+  using Models = std::map<std::string, ModelHandle>;  // by name
   using Corpora = std::map<std::string, CorpusHandle>;
   Models models() const;
   Corpora corpora() const;
@@ -94,8 +94,8 @@ class ModelRegistry {
   absl::Status AddModel(ModelHandle model);
   // MODEL_NOT_FOUND. Whoever holds it, or one of its transcoders, keeps it.
   absl::StatusOr<ModelHandle> RemoveModel(const std::string& name);
-  // Makes a transcoder known, in the place of one of its name only if `replace`. RESOURCE_EXISTS; MODEL_NOT_FOUND unless `model`, for which it
-  // was loaded, is still the one of its name.
+  // Makes a transcoder known, in the place of one of its name only if `replace`. RESOURCE_EXISTS; MODEL_NOT_FOUND
+  // unless `model`, for which it was loaded, is still the one of its name.
   absl::Status AddTranscoder(const LoadedModel& model, TranscoderHandle transcoder, bool replace);
   // TRANSCODER_NOT_FOUND, MODEL_NOT_FOUND, NAME_INVALID. Whoever holds it keeps it.
   absl::StatusOr<TranscoderHandle> RemoveTranscoder(const std::string& name);

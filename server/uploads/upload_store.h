@@ -101,10 +101,10 @@ class UploadWriter {
   // anything is appended.
   absl::StatusOr<bool> CatchUp();
 
-  // Takes the bytes that begin at `offset`; an empty file takes none, once. With the last one the whole is checked and complete. FAILED_PRECONDITION /
-  // UPLOAD_INCOMPLETE at another offset; INVALID_ARGUMENT / CONFIG_INVALID beyond the size; DATA_LOSS / UPLOAD_CORRUPT
-  // when the whole has another hash: the upload is gone then; ABORTED / UPLOAD_INCOMPLETE when another writer took
-  // over.
+  // Takes the bytes that begin at `offset`; an empty file takes none, once. With the last one the whole is checked and
+  // complete. FAILED_PRECONDITION / UPLOAD_INCOMPLETE at another offset; INVALID_ARGUMENT / CONFIG_INVALID beyond the
+  // size; DATA_LOSS / UPLOAD_CORRUPT when the whole has another hash: the upload is gone then; ABORTED /
+  // UPLOAD_INCOMPLETE when another writer took over.
   absl::Status Append(int64_t offset, absl::string_view data);
 
   // Where it stands.

@@ -61,8 +61,8 @@ class Bench {
         layer_(transcoder_->declared_layer()),
         batch_(batch) {
     const ModelConfig& config = model_->config();
-    const auto corpus = Must(Corpus::Load({.paths = {folder + "/tokens.npy"}}, nullptr,
-                                          config.vocab_size, config.bos_token_id, config.eos_token_id));
+    const auto corpus = Must(Corpus::Load({.paths = {folder + "/tokens.npy"}}, nullptr, config.vocab_size,
+                                          config.bos_token_id, config.eos_token_id));
     sequences_ = Must(corpus->Sequences(kLength, CorpusSplit::kAll));
     std::vector<int64_t> first(batch);
     for (int64_t i = 0; i < batch; ++i) first[i] = i;

@@ -24,10 +24,8 @@ void Read(const Corpus& corpus, int64_t vocab_size) {
 }
 
 }  // namespace
-}  // namespace superpose
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const fuzz::Folder folder;
   static const auto tokenizer = Tokenizer::Load(SUPERPOSE_TEST_DATA "/tokenizer/json");
   fuzz::Require(tokenizer.ok(), "the test's own tokenizer does not load");
@@ -42,3 +40,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (corpus.ok()) Read(**corpus, vocab_size);
   return 0;
 }
+
+}  // namespace superpose

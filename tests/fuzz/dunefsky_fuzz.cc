@@ -3,8 +3,9 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/lib/tensor_io/zip_writer.h"
 
+namespace superpose {
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const fuzz::Folder folder;
   std::vector<ZipMember> members;
   for (const char* key : {"0", "1", "2", "3", "4"})
@@ -15,3 +16,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (file.ok()) fuzz::ReadAll(file->tensors);
   return 0;
 }
+
+}  // namespace superpose

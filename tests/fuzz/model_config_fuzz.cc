@@ -4,8 +4,9 @@
 #include "lib/model/model_config.h"
 #include "tests/fuzz/fuzz.h"
 
+namespace superpose {
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const fuzz::Folder folder;
   const auto config = ReadModelConfig(folder.Write("config.json", fuzz::Text(data, size)));
   fuzz::RequireHonest(config.status());
@@ -17,3 +18,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Require(std::isfinite(config->layer_norm_epsilon) && std::isfinite(config->attention_scale), "numbers");
   return 0;
 }
+
+}  // namespace superpose

@@ -2,8 +2,9 @@
 #include "lib/tensor_io/npy.h"
 #include "tests/fuzz/fuzz.h"
 
+namespace superpose {
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const fuzz::Folder folder;
   const auto tensor = ReadNpy(folder.Write("in.npy", fuzz::Text(data, size)));
   fuzz::RequireHonest(tensor.status());
@@ -16,3 +17,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                 "its shape or dtype is another once written");
   return 0;
 }
+
+}  // namespace superpose

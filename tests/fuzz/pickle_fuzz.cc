@@ -4,8 +4,9 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/lib/tensor_io/zip_writer.h"
 
+namespace superpose {
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const fuzz::Folder folder;
   const std::string pickle(fuzz::Text(data, size));
   const std::string archive = MakeZip({{.name = "x/data/0", .bytes = std::string(64, '\1')},
@@ -19,3 +20,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (tensors.ok()) fuzz::ReadAll(*tensors);
   return 0;
 }
+
+}  // namespace superpose

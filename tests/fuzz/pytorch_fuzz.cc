@@ -2,8 +2,9 @@
 #include "lib/tensor_io/pytorch_file.h"
 #include "tests/fuzz/fuzz.h"
 
+namespace superpose {
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const fuzz::Folder folder;
   const auto document = ReadPytorchFile(folder.Write("in.pt", fuzz::Text(data, size)));
   fuzz::RequireHonest(document.status());
@@ -15,3 +16,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (tensors.ok()) fuzz::ReadAll(*tensors);
   return 0;
 }
+
+}  // namespace superpose

@@ -2,8 +2,9 @@
 #include "lib/transcoder/transcoder_file.h"
 #include "tests/fuzz/fuzz.h"
 
+namespace superpose {
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const fuzz::Folder folder;
   const auto [config, weights] = fuzz::TwoFiles(fuzz::Text(data, size));
   folder.Write("cfg.json", config);
@@ -16,3 +17,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::ReadAll(file->tensors);
   return 0;
 }
+
+}  // namespace superpose

@@ -4,8 +4,9 @@
 #include "lib/tensor_io/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
+namespace superpose {
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const fuzz::Folder folder;
   const auto file = SafetensorsFile::Open(folder.Write("in.safetensors", fuzz::Text(data, size)));
   fuzz::RequireHonest(file.status());
@@ -17,3 +18,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Require(ContentHash(read->tensors()) == ContentHash(file->tensors()), "its tensors are others once written");
   return 0;
 }
+
+}  // namespace superpose

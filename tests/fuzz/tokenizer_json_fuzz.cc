@@ -2,8 +2,9 @@
 #include "lib/tokenizer/tokenizer.h"
 #include "tests/fuzz/fuzz.h"
 
+namespace superpose {
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const fuzz::Folder folder;
   folder.Write("tokenizer.json", fuzz::Text(data, size));
   const auto tokenizer = Tokenizer::Load(folder.path());
@@ -14,3 +15,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   fuzz::Require((*tokenizer)->Decode(*ids).ok(), "what it encoded cannot be decoded");
   return 0;
 }
+
+}  // namespace superpose

@@ -30,13 +30,13 @@ void DecodeIds(const Tokenizer& tokenizer, absl::string_view bytes) {
 }
 
 }  // namespace
-}  // namespace superpose
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace superpose;
   static const auto tokenizer = Tokenizer::Load(SUPERPOSE_TEST_DATA "/tokenizer/json");
   fuzz::Require(tokenizer.ok(), "the test's own tokenizer does not load");
   EncodeAndDecode(**tokenizer, fuzz::Text(data, size));
   DecodeIds(**tokenizer, fuzz::Text(data, size));
   return 0;
 }
+
+}  // namespace superpose

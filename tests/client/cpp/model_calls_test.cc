@@ -32,6 +32,7 @@ TEST_F(ModelCallsTest, AModelWithoutATokenizerSaysSo) {
   request.set_model("models/-");
   request.add_texts("The cat sat");
   EXPECT_THAT(client().Tokenize(request), FailsWith(absl::StatusCode::kFailedPrecondition, "TOKENIZER_MISSING"));
+  EXPECT_THAT(client().Detokenize({1, 2}), FailsWith(absl::StatusCode::kFailedPrecondition, "TOKENIZER_MISSING"));
 }
 
 TEST_F(ModelCallsTest, CorporaAreListed) {

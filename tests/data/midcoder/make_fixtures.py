@@ -2,7 +2,8 @@
 
     python make_fixtures.py        needs torch and safetensors
 
-The code's own classes are not needed: torch.save pickles the config as a reference to midcoder.MidcoderConfig and its fields.
+The code's own classes are not needed: torch.save pickles the config as a reference to midcoder.MidcoderConfig and its
+fields.
 """
 
 import collections
@@ -53,7 +54,11 @@ def main() -> None:
     statistics["feat_ids"] = statistics["feat_ids"].long()
     with_statistics = parameters("d_mlp")
     with_statistics.update(statistics)
-    save("with_statistics.pt", with_statistics, config(device="cpu", mid_dim="d_mlp", batch_size=8, context_length=32, log=False))
+    save(
+        "with_statistics.pt",
+        with_statistics,
+        config(device="cpu", mid_dim="d_mlp", batch_size=8, context_length=32, log=False),
+    )
     save("d_model.pt", parameters("d_model"), config(device="cpu", train_tokens=100_000))
     save("plain_config.pt", parameters("d_model"), {"mid_dim": "d_model", "lr": 5e-4})
 

@@ -323,7 +323,8 @@ TEST_F(DurableJobManagerTest, StopWritesACheckpointAndGivesTheJobBack) {
     rig.WaitUntil(name, HasProgress);
     rig.manager().Stop(absl::InfiniteFuture());
     EXPECT_EQ(rig.Get(name).state(), v1::JOB_STATE_QUEUED);
-    EXPECT_THAT(rig.manager().Submit(TinyTraining(1), nullptr), IsError(absl::StatusCode::kUnavailable, reason::kShuttingDown));
+    EXPECT_THAT(rig.manager().Submit(TinyTraining(1), nullptr),
+                IsError(absl::StatusCode::kUnavailable, reason::kShuttingDown));
   }
   EXPECT_THAT(CheckpointsOf(name), SizeIs(1));
   ManagerRig rig(folder_.path());
