@@ -5,6 +5,7 @@
 #include <limits>
 #include <numbers>
 #include <set>
+#include <tuple>
 
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
@@ -40,6 +41,19 @@ absl::Status ValidateVariant(const TrainerVariant& variant) {
                  "a finite number, 0 or more");
 }
 
+// No two midcoders of a layer may be bound to come out the same.
+absl::Status ValidateSweep(const TrainerConfig& config) {
+  std::set<std::tuple<double, double, double, uint64_t>> distinct;
+  for (const TrainerVariant& variant : config.sweep) {
+    const uint64_t seed = config.order == SequenceOrder::kShuffled ? variant.seed : 0;
+    distinct.insert({variant.lr, variant.weight_decay, variant.mse_out_param, seed});
+  }
+  if (distinct.size() == config.sweep.size()) return absl::OkStatus();
+  return InvalidArgument(
+      reason::kConfigInvalid, "of the ", config.sweep.size(), " combinations to try only ", distinct.size(),
+      " differ: name each value once, and seeds only with the order shuffled, which is all they change");
+}
+
 }  // namespace
 
 std::vector<TrainerVariant> VariantsOf(const TrainerConfig& config) {
@@ -57,6 +71,7 @@ absl::Status ValidateTrainerConfig(const TrainerConfig& config) {
   for (const TrainerVariant& variant : VariantsOf(config)) SUPERPOSE_RETURN_IF_ERROR(ValidateVariant(variant));
   SUPERPOSE_RETURN_IF_ERROR(Require(IsPositive(config.adam_eps) && static_cast<float>(config.adam_eps) >= 1e-37f,
                                     "adam_eps", config.adam_eps, "a finite number, 1e-37 or more"));
+  SUPERPOSE_RETURN_IF_ERROR(ValidateSweep(config));
   const std::set<int64_t> distinct(config.layers.begin(), config.layers.end());
   if (config.layers.empty() || distinct.size() != config.layers.size()) {
     return InvalidArgument(reason::kConfigInvalid, "layers are ", config.layers.size(), " of which ", distinct.size(),

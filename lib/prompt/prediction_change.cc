@@ -32,11 +32,10 @@ at::Tensor Followers(const std::vector<TokenSequence>& sequences, const PaddedBa
 void AddPositions(const Model& model, const at::Tensor& followers, const at::Tensor& before, const at::Tensor& after,
                   PredictionChange* change) {
   ForLogitTiles(before.size(0), [&](int64_t begin, int64_t end) {
-    const at::Tensor log_before = model.LogProbabilities(before.slice(0, begin, end));
-    const at::Tensor difference = model.LogProbabilities(after.slice(0, begin, end)) - log_before;
-    // Subtracted from 0 and not negated: no change is 0, not -0.
-    const at::Tensor kl = at::rsub((log_before.exp() * difference).sum(1, /*keepdim=*/false, at::kDouble), 0);
-    AppendTo(kl.clamp_min(0), &change->kl);  // rounding may leave it below
+    const at::Tensor log_before = model.LogProbabilities(before.slice(0, begin, end)).to(at::kDouble);
+    const at::Tensor difference = model.LogProbabilities(after.slice(0, begin, end)).to(at::kDouble) - log_before;
+    // -sum p d, with sum p (e^d - 1) = 0 added: no term is below 0, and an error of both normalizers cancels.
+    AppendTo((log_before.exp() * (difference.expm1() - difference)).sum(1), &change->kl);
     const at::Tensor tokens = followers.slice(0, begin, end);
     const at::Tensor at_follower = difference.gather(1, tokens.clamp_min(0).unsqueeze(1)).squeeze(1);
     AppendTo(at_follower.masked_fill(tokens.lt(0), 0), &change->log_probability_change);

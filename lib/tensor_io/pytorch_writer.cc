@@ -34,10 +34,11 @@ absl::Status WritePytorchFile(const std::string& path, const CheckpointDict& con
   SUPERPOSE_ASSIGN_OR_RETURN(const std::string pickle, PickleCheckpoint(content));
   SUPERPOSE_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   absl::Status written;
-  // The writer only knows that fewer bytes were taken than it gave; what went wrong is kept here.
+  // PyTorch's writer must not see that a write failed: it would throw, and once more from its destructor, which ends
+  // the process.
   const auto take = [&](const void* data, size_t size) -> size_t {
     if (written.ok()) written = file.Write(data, size);
-    return written.ok() ? size : 0;
+    return size;
   };
   const absl::Status status = CatchTorch([&] {
     caffe2::serialize::PyTorchStreamWriter writer(take);

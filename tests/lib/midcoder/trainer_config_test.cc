@@ -89,6 +89,18 @@ TEST(TrainerConfigTest, WithoutASweepTheConfigsOwnSettingsAreTheOnlyVariant) {
   EXPECT_EQ(variants[0].seed, 5);
 }
 
+TEST(TrainerConfigTest, VariantsThatCannotDifferAreRefused) {
+  TrainerConfig config;
+  config.layers = {0};
+  config.sweep = {{.seed = 1}, {.seed = 2}};
+  EXPECT_OK(ValidateTrainerConfig(config));
+  config.order = SequenceOrder::kSequential;  // which no seed changes
+  EXPECT_THAT(ValidateTrainerConfig(config), IsError(absl::StatusCode::kInvalidArgument, reason::kConfigInvalid));
+  config.order = SequenceOrder::kShuffled;
+  config.sweep = {{.lr = 2e-3}, {.lr = 2e-3}};
+  EXPECT_THAT(ValidateTrainerConfig(config), IsError(absl::StatusCode::kInvalidArgument, reason::kConfigInvalid));
+}
+
 TEST(TrainerConfigTest, EveryVariantOfASweepIsChecked) {
   TrainerConfig config;
   config.layers = {0};

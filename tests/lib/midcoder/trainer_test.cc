@@ -234,7 +234,7 @@ TEST_F(TrainerTest, VariantsOfOneSeedShareTheModelAndTheEncoder) {
   const auto units_of = [&](size_t variants) {
     TrainerConfig config = GoldenConfig(MidForm::kDMlp);
     config.steps = 1;
-    config.sweep = std::vector<TrainerVariant>(variants);
+    for (size_t i = 0; i < variants; ++i) config.sweep.push_back({.lr = 1e-3 / static_cast<double>(i + 1)});
     const auto trainer = NewTrainer(config);
     int64_t units = 0;
     while (trainer->step() < 1) {

@@ -1,7 +1,9 @@
 #include "lib/tensor_io/pytorch_writer.h"
 
 #include <ATen/ATen.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <limits>
 
 #include "lib/tensor_io/pytorch_file.h"
@@ -88,6 +90,21 @@ TEST_F(PytorchWriterTest, ATypeWithoutAStorageClassIsRefused) {
   EXPECT_THAT(WritePytorchFile(Path("complex.pt"), {{"weights", NamedTensors{{"c", complex}}}}),
               FailsWith(absl::StatusCode::kInvalidArgument, "FILE_UNSUPPORTED"));
   EXPECT_FALSE(std::filesystem::exists(Path("complex.pt")));
+}
+
+// As a full disk does.
+TEST_F(PytorchWriterTest, AWriteThatFailsHalfwayIsAnErrorAndLeavesNothing) {
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit limit{.rlim_cur = 100'000, .rlim_max = before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  const absl::Status status =
+      WritePytorchFile(Path("large.pt"), {{"weights", NamedTensors{{"w", at::ones({1 << 20})}, {"v", at::ones({3})}}}});
+  EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_FALSE(status.ok());
+  EXPECT_FALSE(std::filesystem::exists(Path("large.pt")));
 }
 
 TEST_F(PytorchWriterTest, AFolderThatDoesNotExistIsAnError) {

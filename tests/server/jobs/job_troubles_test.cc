@@ -301,6 +301,7 @@ TEST_F(JobTroublesTest, FilesOfACancelledJobAreRemoved) {
   WriteFile(folder_ / name + "/checkpoint-000000000001.safetensors", "tensors");
   ASSERT_OK(rig.manager().Cancel(name));
   EXPECT_EQ(rig.WaitForEnd(name).state(), v1::JOB_STATE_CANCELLED);
+  rig.DestroyManager();  // its thread ends once it has attended to the job
   EXPECT_FALSE(std::filesystem::exists(folder_ / name));
 }
 

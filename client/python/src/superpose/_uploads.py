@@ -84,6 +84,8 @@ class _Upload:
                 unreached = furthest < 0 and isinstance(error, Unavailable)
                 if not _passes(error) or corrupt == _MOST_CORRUPT or late or unreached:
                     raise
+            if time.monotonic() - last_progress > _PATIENCE:
+                raise Unavailable("UNAVAILABLE", "", f"the server takes no more of {self._name}")
             self._backoff.pause()
 
     def _committed(self) -> int | None:

@@ -585,6 +585,8 @@ class Lab:
         transcoder: str | None = None,
         model: str | None = None,
         progress: bool = False,
+        timeout: float = 1800.0,
+        request_id: str | None = None,
     ) -> Midcoder:
         """Makes a midcoder of a file: the reference's ``.pt``, whose statistics become its snapshot, or our own form.
 
@@ -597,11 +599,15 @@ class Lab:
             transcoder: Its name, in place of `layer`.
             model: Whose transcoder.
             progress: Whether to show a bar.
+            timeout: Seconds that the server may take over it, once it is there.
+            request_id: The same id with the same file gives the same midcoder; made anew when left out.
         """
         selector = ""
         if layer is not None or transcoder is not None:
             (selector,) = _selectors(layer, transcoder, model).values()
-        return import_midcoder(self._connection, path, selector, progress=progress)
+        return import_midcoder(
+            self._connection, path, selector, progress=progress, timeout=timeout, request_id=request_id
+        )
 
     def snapshots(self) -> pd.DataFrame:
         """Snapshots of statistics, newest first: a row each."""

@@ -290,14 +290,20 @@ def _file_format(path: str | os.PathLike[str]) -> midcoder_service_pb2.MidcoderF
 
 
 def import_midcoder(
-    connection: Connection, path: str | os.PathLike[str] | bytes, transcoder: str, *, progress: bool = False
+    connection: Connection,
+    path: str | os.PathLike[str] | bytes,
+    transcoder: str,
+    *,
+    progress: bool,
+    timeout: float,
+    request_id: str | None,
 ) -> Midcoder:
     """Sends a midcoder's file to the server, which makes a midcoder of it."""
     upload = upload_file(connection, path, progress=progress)
     request = midcoder_service_pb2.ImportMidcoderRequest(
-        upload=upload, transcoder=transcoder, request_id=str(uuid.uuid4())
+        upload=upload, transcoder=transcoder, request_id=request_id or str(uuid.uuid4())
     )
-    response = connection.call(connection.midcoders.ImportMidcoder, request)
+    response = connection.call(connection.midcoders.ImportMidcoder, request, timeout=timeout)
     return Midcoder(connection, response.midcoder)
 
 
