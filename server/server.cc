@@ -114,8 +114,8 @@ absl::Status Server::LoadModels() {
 
 absl::Status Server::LoadUploads() {
   SUPERPOSE_ASSIGN_OR_RETURN(upload_store_, UploadStore::Open(data_folder_.get(), config_.max_upload_bytes(), &clock_));
-  SUPERPOSE_ASSIGN_OR_RETURN(corpus_store_,
-                             CorpusStore::Open(data_folder_.get(), upload_store_.get(), registry_.get(), &clock_));
+  SUPERPOSE_ASSIGN_OR_RETURN(corpus_store_, CorpusStore::Open(data_folder_.get(), upload_store_.get(), registry_.get(),
+                                                              &clock_, budget_.get()));
   return absl::OkStatus();
 }
 
@@ -141,6 +141,7 @@ absl::Status Server::StartJobs() {
   options.checkpoint_interval = absl::Seconds(config_.checkpoint_seconds());
   SUPERPOSE_ASSIGN_OR_RETURN(jobs_, DurableJobManager::Create(options, {.store = job_store_.get(),
                                                                         .midcoders = midcoder_store_.get(),
+                                                                        .snapshots = snapshot_store_.get(),
                                                                         .folder = data_folder_.get(),
                                                                         .registry = registry_.get(),
                                                                         .executor = executor_.get(),
@@ -158,6 +159,7 @@ void Server::MakeServices() {
       ModelLoading::Parts{.registry = registry_.get(),
                           .jobs = job_store_.get(),
                           .midcoders = midcoder_store_.get(),
+                          .snapshots = snapshot_store_.get(),
                           .storage_worker = &storage_worker_,
                           .loading_worker = &loading_worker_,
                           .on_change = [this](const std::string& model, bool serving) { SetServing(model, serving); }},
@@ -174,17 +176,23 @@ void Server::MakeServices() {
                                                                                  .metrics = &metrics_});
   upload_service_ = std::make_unique<UploadServiceImpl>(upload_store_.get(), &storage_worker_, &metrics_);
   job_service_ = std::make_unique<JobServiceImpl>(jobs_.get(), &storage_worker_, &metrics_);
-  tensor_service_ = std::make_unique<TensorServiceImpl>(
-      TensorSource(registry_.get(), midcoder_store_.get(), snapshot_store_.get(), executor_.get()), &storage_worker_,
-      &metrics_);
+  tensor_service_ = std::make_unique<TensorServiceImpl>(TensorSource({.registry = registry_.get(),
+                                                                      .folder = data_folder_.get(),
+                                                                      .jobs = job_store_.get(),
+                                                                      .midcoders = midcoder_store_.get(),
+                                                                      .snapshots = snapshot_store_.get(),
+                                                                      .budget = budget_.get(),
+                                                                      .executor = executor_.get()}),
+                                                        &storage_worker_, &metrics_);
 }
 
 void Server::MakePromptServices() {
   const Limits limits{.max_unary_tokens = config_.max_unary_tokens()};
   feature_service_ = std::make_unique<FeatureServiceImpl>(registry_.get(), budget_.get(), executor_.get(),
                                                           &request_worker_, limits, &metrics_);
-  prompt_service_ = std::make_unique<PromptServiceImpl>(registry_.get(), midcoder_store_.get(), executor_.get(),
-                                                        &request_worker_, &storage_worker_, limits, &metrics_);
+  prompt_service_ =
+      std::make_unique<PromptServiceImpl>(registry_.get(), midcoder_store_.get(), budget_.get(), executor_.get(),
+                                          &request_worker_, &storage_worker_, limits, &metrics_);
 }
 
 void Server::MakeMidcoderServices() {
@@ -192,7 +200,8 @@ void Server::MakeMidcoderServices() {
                                                                                   .midcoders = midcoder_store_.get(),
                                                                                   .snapshots = snapshot_store_.get(),
                                                                                   .uploads = upload_store_.get(),
-                                                                                  .clock = &clock_});
+                                                                                  .clock = &clock_,
+                                                                                  .budget = budget_.get()});
   midcoder_exporter_ =
       std::make_unique<MidcoderExporter>(data_folder_.get(), midcoder_store_.get(), snapshot_store_.get());
   midcoder_service_ =
@@ -206,7 +215,16 @@ void Server::MakeMidcoderServices() {
                                                                        .worker = &storage_worker_,
                                                                        .loading_worker = &loading_worker_,
                                                                        .metrics = &metrics_});
-  statistics_service_ = std::make_unique<StatisticsServiceImpl>(snapshot_store_.get(), &storage_worker_, &metrics_);
+  statistics_service_ =
+      std::make_unique<StatisticsServiceImpl>(StatisticsServiceImpl::Parts{.registry = registry_.get(),
+                                                                           .budget = budget_.get(),
+                                                                           .jobs = jobs_.get(),
+                                                                           .job_store = job_store_.get(),
+                                                                           .midcoders = midcoder_store_.get(),
+                                                                           .snapshots = snapshot_store_.get(),
+                                                                           .executor = executor_.get(),
+                                                                           .worker = &storage_worker_,
+                                                                           .metrics = &metrics_});
 }
 
 v1::GetServerInfoResponse Server::Info() const {
@@ -217,7 +235,7 @@ v1::GetServerInfoResponse Server::Info() const {
   info.set_threads(config_.threads());
   info.set_max_unary_tokens(config_.max_unary_tokens());
   info.set_max_message_bytes(Limits().max_message_bytes);
-  for (const char* capability : {"activations", "midcoders", "prompts", "jobs", "tensors"})
+  for (const char* capability : {"activations", "midcoders", "prompts", "statistics", "jobs", "tensors"})
     info.add_capabilities(capability);
   SetTimestamp(clock_.Now(), info.mutable_start_time());
   return info;

@@ -34,6 +34,18 @@ absl::Status ReadLines(const std::string& path, std::ifstream& file, const OnDoc
   return absl::OkStatus();
 }
 
+// Whether `text` ends in whitespace as a tokenizer takes it, Unicode's.
+bool EndsInSpace(absl::string_view text) {
+  if (absl::ascii_isspace(static_cast<unsigned char>(text.back()))) return true;
+  // U+0085, U+00A0, U+1680, U+2028, U+2029, U+202F, U+205F, U+3000.
+  for (const char* space : {"\xC2\x85", "\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF",
+                            "\xE2\x81\x9F", "\xE3\x80\x80"}) {
+    if (absl::EndsWith(text, space)) return true;
+  }
+  // U+2000 .. U+200A.
+  return absl::EndsWith(text.substr(0, text.size() - 1), "\xE2\x80") && text.back() >= '\x80' && text.back() <= '\x8A';
+}
+
 }  // namespace
 
 absl::Status ReadDocuments(const std::string& path, const OnDocument& on_document) {
@@ -55,7 +67,7 @@ absl::Status ReadDocuments(const std::string& path, const OnDocument& on_documen
 
 size_t PartEnd(absl::string_view text, size_t most) {
   for (size_t end = most; end < text.size(); ++end) {
-    if (absl::ascii_isgraph(text[end - 1]) && absl::ascii_isspace(text[end])) return end;
+    if (absl::ascii_isspace(static_cast<unsigned char>(text[end])) && !EndsInSpace(text.substr(0, end))) return end;
   }
   return text.size();
 }

@@ -16,8 +16,9 @@ namespace superpose::cli {
 absl::Status ReadDocuments(const std::string& path,
                            const std::function<absl::Status(std::string document, int64_t bytes)>& on_document);
 
-// The end of the first part of a long text: up to `most` bytes or somewhat more, so that its tokens and those of the
-// rest are, together, the tokens of the whole. A token never goes on with whitespace after something else.
+// The end of the first part of a long text: up to `most` bytes (1 or more) or somewhat more, so that its tokens and
+// those of the rest are, together, the tokens of the whole. It is before ASCII whitespace that follows something else,
+// in any script: a token never goes on with whitespace after something else.
 size_t PartEnd(absl::string_view text, size_t most);
 
 }  // namespace superpose::cli

@@ -67,6 +67,11 @@ inline constexpr absl::string_view kOutOfMemory = "OUT_OF_MEMORY";
 inline constexpr absl::string_view kDeviceUnavailable = "DEVICE_UNAVAILABLE";
 inline constexpr absl::string_view kComputeFailed = "COMPUTE_FAILED";
 inline constexpr absl::string_view kTrainingDiverged = "TRAINING_DIVERGED";
+inline constexpr absl::string_view kSnapshotTensorMissing = "SNAPSHOT_TENSOR_MISSING";
+inline constexpr absl::string_view kSnapshotMismatch = "SNAPSHOT_MISMATCH";
+inline constexpr absl::string_view kSnapshotsOverlap = "SNAPSHOTS_OVERLAP";
+inline constexpr absl::string_view kEmptySelection = "EMPTY_SELECTION";
+inline constexpr absl::string_view kFrequenciesMissing = "FREQUENCIES_MISSING";
 }  // namespace reason
 
 }  // namespace superpose

@@ -89,6 +89,26 @@ void HashIds(const TokenIds& ids, Sha256& hash) {
   }
 }
 
+// What is allocated: room for more included, which growing vectors have.
+int64_t BytesOf(const TextDocuments& documents) {
+  return static_cast<int64_t>(documents.ids.capacity() * sizeof(int32_t) +
+                              documents.starts.capacity() * sizeof(int64_t) + documents.heldout.capacity() / 8);
+}
+
+absl::Status AddDocumentsHeld(const CorpusFile& file, const Tokenizer& tokenizer, const CorpusFiles& wanted,
+                              TextDocuments* documents) {
+  if (wanted.hold == nullptr) return AddDocuments(file, tokenizer, wanted.is_cancelled, documents);
+  absl::Status held;
+  const auto is_to_end = [&] {
+    held = wanted.hold(BytesOf(*documents));
+    return !held.ok() || (wanted.is_cancelled != nullptr && wanted.is_cancelled());
+  };
+  const absl::Status added = AddDocuments(file, tokenizer, is_to_end, documents);
+  SUPERPOSE_RETURN_IF_ERROR(held);
+  SUPERPOSE_RETURN_IF_ERROR(added);
+  return wanted.hold(BytesOf(*documents));
+}
+
 std::vector<int64_t> DocumentsOf(const TextDocuments& documents, CorpusSplit split) {
   std::vector<int64_t> chosen;
   for (int64_t document = 0; document < documents.count(); ++document) {
@@ -116,7 +136,7 @@ absl::StatusOr<std::shared_ptr<const Corpus>> Corpus::Load(const CorpusFiles& fi
     corpus->files_ = static_cast<int64_t>(listed.size());
     const CorpusFormat format = listed.front().format;
     const bool is_text = format == CorpusFormat::kText || format == CorpusFormat::kJsonLines;
-    SUPERPOSE_RETURN_IF_ERROR(is_text ? corpus->LoadText(listed, tokenizer, vocab_size, files.is_cancelled)
+    SUPERPOSE_RETURN_IF_ERROR(is_text ? corpus->LoadText(listed, tokenizer, vocab_size, files)
                                       : corpus->LoadTokens(listed, files.token_dtype, vocab_size));
     SUPERPOSE_RETURN_IF_ERROR(corpus->CheckSpecialIds(vocab_size));
     corpus->content_hash_ = corpus->Hash();
@@ -125,7 +145,7 @@ absl::StatusOr<std::shared_ptr<const Corpus>> Corpus::Load(const CorpusFiles& fi
 }
 
 absl::Status Corpus::LoadText(const std::vector<CorpusFile>& files, const Tokenizer* tokenizer, int64_t vocab_size,
-                              const std::function<bool()>& is_cancelled) {
+                              const CorpusFiles& wanted) {
   const std::string& first = files.front().path;
   if (tokenizer == nullptr) {
     return FailedPrecondition(reason::kTokenizerMissing, first,
@@ -134,7 +154,7 @@ absl::Status Corpus::LoadText(const std::vector<CorpusFile>& files, const Tokeni
   auto content = std::make_shared<Content>();
   TextDocuments& documents = content->documents;
   for (const CorpusFile& file : files) {
-    SUPERPOSE_RETURN_IF_ERROR(AddDocuments(file, *tokenizer, is_cancelled, &documents));
+    SUPERPOSE_RETURN_IF_ERROR(AddDocumentsHeld(file, *tokenizer, wanted, &documents));
   }
   if (documents.ids.empty()) {
     return InvalidArgument(reason::kEmptyInput, first, files.size() > 1 ? " and the files after it have" : " has",

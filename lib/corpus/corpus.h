@@ -51,7 +51,7 @@ class Corpus {
   struct Content;
   Corpus() = default;
   absl::Status LoadText(const std::vector<CorpusFile>& files, const Tokenizer* tokenizer, int64_t vocab_size,
-                        const std::function<bool()>& is_cancelled);
+                        const CorpusFiles& wanted);
   absl::Status LoadTokens(const std::vector<CorpusFile>& files, const std::string& token_dtype, int64_t vocab_size);
   absl::Status CheckSpecialIds(int64_t vocab_size) const;
   void CountHeldout();

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "lib/corpus/byte_blocks.h"
@@ -22,6 +24,9 @@ struct CorpusFiles {
   std::string token_dtype;
   // Asked between documents, if it is there: once it is true, Load ends with CANCELLED.
   std::function<bool()> is_cancelled;
+  // Told between documents, if it is there, how many bytes of memory the tokens of text take so far: Load ends with its
+  // error. Never less than before.
+  std::function<absl::Status(int64_t bytes)> hold;
 };
 
 enum class CorpusFormat { kText, kJsonLines, kNpy, kBin };

@@ -11,7 +11,8 @@
 namespace superpose {
 namespace {
 
-// One gzip member after the other, as gzip itself reads them.
+// One gzip member after the other, as gzip itself reads them. Zeros may follow a member: tapes and tar fill blocks with
+// them.
 class GzipBlocks final : public Unfolding {
  public:
   explicit GzipBlocks(std::shared_ptr<const MappedFile> file) : Unfolding(std::move(file)) {}
@@ -31,6 +32,7 @@ class GzipBlocks final : public Unfolding {
     stream_.next_out = reinterpret_cast<Bytef*>(out);
     stream_.avail_out = static_cast<uInt>(size);
     while (stream_.avail_out > 0) {
+      if (between_members_) input->remove_prefix(std::min(input->find_first_not_of('\0'), input->size()));
       if (between_members_ && input->empty()) break;
       SUPERPOSE_RETURN_IF_ERROR(Step(input));
     }

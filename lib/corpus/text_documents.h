@@ -26,8 +26,9 @@ bool IsHeldout(absl::string_view text);
 
 // Adds the documents of a file. .txt: the whole file is one, at most kMostDocumentBytes (FILE_UNSUPPORTED) when it is
 // compressed. .jsonl: {"text": ..} a line; blank lines are passed over. Special tokens in text are plain text. Errors
-// name the file, and the line: FILE_CORRUPT, INVALID_UTF8, and those of ByteBlocks. `is_cancelled` may be null; it is
-// asked between lines: CANCELLED.
+// name the file, and the line: FILE_CORRUPT, INVALID_UTF8, FILE_UNSUPPORTED for words that no tokenizer takes
+// (Tokenizer::Encode), and those of ByteBlocks. `is_cancelled` may be null; it is asked between lines and between parts
+// of long documents: CANCELLED.
 absl::Status AddDocuments(const CorpusFile& file, const Tokenizer& tokenizer, const std::function<bool()>& is_cancelled,
                           TextDocuments* documents);
 

@@ -3,12 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-// Sanitizers start before the resolvers that choose a clone can run.
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(SUPERPOSE_SANITIZED)
-#define SUPERPOSE_VECTOR_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define SUPERPOSE_VECTOR_CLONES
-#endif
+#include "lib/kernels/vector_clones.h"
 
 namespace superpose {
 

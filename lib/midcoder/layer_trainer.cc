@@ -41,8 +41,10 @@ void LayerTrainer::BeginStep(int64_t rows) {
   b_mid_out_grad_.zero_();
 }
 
-void LayerTrainer::RunTile(const SparseActivations& activations, const MlpRows& targets, const at::Tensor& grad_rows) {
+void LayerTrainer::RunTile(const SparseActivations& activations, const MlpRows& targets, const at::Tensor& grad_rows,
+                           const at::Tensor& kept_mid) {
   const at::Tensor mid = midcoder_.Mid(*model_, activations);
+  if (kept_mid.defined()) kept_mid.copy_(mid);
   const at::Tensor mlp_out = midcoder_.Output(*model_, midcoder_.Hidden(*model_, mid));
   SubtractAndAddSquares(transcoder_->DecodeRows(activations, targets.x_hat), targets.out, squares_.narrow(0, 2, 1));
   SubtractAndAddSquares(mlp_out, targets.out, squares_.narrow(0, 1, 1));

@@ -40,8 +40,9 @@ class LayerTrainer {
 
   void BeginStep(int64_t rows);
   // Forward and backward of some rows of the batch. grad_rows [rows of the tile, mid_width] receives the gradient of z
-  // W_mid + b_mid.
-  void RunTile(const SparseActivations& activations, const MlpRows& targets, const at::Tensor& grad_rows);
+  // W_mid + b_mid, and kept_mid [.., d_mlp], where it is defined, mid.
+  void RunTile(const SparseActivations& activations, const MlpRows& targets, const at::Tensor& grad_rows,
+               const at::Tensor& kept_mid = {});
   LayerLosses Losses() const;
   void PrepareUpdate(const SparseActivations& batch);
   void UpdateFeatures(const at::Tensor& grad_rows, int64_t begin, int64_t end, const AdamWSettings& settings);

@@ -21,7 +21,8 @@ int64_t MidcoderBytes(const ModelConfig& model, const TranscoderShape& transcode
 // transposed activations; for each layer the targets 4 R (2 d_model + d_mlp); for all layers the gradient rows 4 R
 // width and the activations of one. Peak: that, and the largest of: a block of the forward pass over about 512 tokens;
 // the encoder of a layer; the forward and backward pass of 512 rows; transposing a layer's activations. Checkpoint: the
-// parameters and their moments.
+// parameters and their moments. With statistics also, held: the sums of each layer, and mid of at most 8,192 rows;
+// peak: the sums' workspaces; checkpoint: the sums.
 MemoryEstimate EstimateMidcoderTraining(const ModelConfig& model, const TrainerConfig& config, int64_t context_length,
                                         const std::vector<TranscoderShape>& transcoders);
 

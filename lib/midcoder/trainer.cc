@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "lib/midcoder/input_checks.h"
 #include "lib/tensor_io/all_finite.h"
 
 namespace superpose {
@@ -18,28 +18,7 @@ namespace {
 // On the CPU, about 50 ms of work. A GPU is done with all features in less, and would wait for the host between blocks.
 constexpr int64_t kFeaturesPerBlock = 1024;
 
-absl::Status CheckTranscoder(const Model& model, const Transcoder& transcoder, int64_t layer) {
-  SUPERPOSE_RETURN_IF_ERROR(model.CheckLayer(layer));
-  if (transcoder.d_model() != model.config().d_model) {
-    return InvalidArgument(reason::kTranscoderMismatch, "the transcoder for layer ", layer, " has d_model ",
-                           transcoder.d_model(), ", the model ", model.config().d_model,
-                           "; give one that was trained on this model");
-  }
-  if (transcoder.tensor("W_dec").device() != model.device()) {
-    return InvalidArgument(reason::kTranscoderMismatch, "the transcoder for layer ", layer, " is on ",
-                           transcoder.tensor("W_dec").device().str(), ", the model on ", model.device().str(),
-                           "; load both on one device");
-  }
-  return absl::OkStatus();
-}
-
-// Rows are counted in 32 bits (TransposedActivations).
-absl::Status CheckRows(int64_t batch_size, int64_t length) {
-  constexpr int64_t kMostRows = std::numeric_limits<int32_t>::max();
-  if (batch_size <= kMostRows / length) return absl::OkStatus();
-  return InvalidArgument(reason::kConfigInvalid, "batch_size is ", batch_size, "; with sequences of ", length,
-                         " tokens it must be at most ", kMostRows / length);
-}
+static_assert(LayerStatistics::kMostRows % MidcoderTrainer::kRowsPerTile == 0, "a block of statistics is whole tiles");
 
 absl::Status CheckInputs(const TrainerInputs& inputs, const TrainerConfig& config) {
   if (inputs.transcoders.size() != config.layers.size()) {
@@ -47,16 +26,12 @@ absl::Status CheckInputs(const TrainerInputs& inputs, const TrainerConfig& confi
                            " transcoders; give one transcoder for each layer");
   }
   for (size_t i = 0; i < config.layers.size(); ++i) {
-    SUPERPOSE_RETURN_IF_ERROR(CheckTranscoder(*inputs.model, *inputs.transcoders[i], config.layers[i]));
+    SUPERPOSE_RETURN_IF_ERROR(CheckLayerInputs(*inputs.model, *inputs.transcoders[i], config.layers[i]));
   }
   if (inputs.sequences->count() < 1 || inputs.sequences->length() < 1) {
     return InvalidArgument(reason::kCorpusTooSmall, "the corpus has no sequence to train on");
   }
-  if (inputs.sequences->length() > inputs.model->config().n_positions) {
-    return InvalidArgument(reason::kContextExceeded, "sequences have ", inputs.sequences->length(),
-                           " tokens; the model takes at most ", inputs.model->config().n_positions);
-  }
-  return CheckRows(config.batch_size, inputs.sequences->length());
+  return CheckBatch(*inputs.model, config.batch_size, inputs.sequences->length());
 }
 
 std::vector<uint64_t> SeedsOf(const std::vector<TrainerVariant>& variants) {
@@ -73,18 +48,25 @@ absl::StatusOr<std::unique_ptr<MidcoderTrainer>> MidcoderTrainer::Create(Trainer
   SUPERPOSE_RETURN_IF_ERROR(ValidateTrainerConfig(config));
   SUPERPOSE_RETURN_IF_ERROR(CheckInputs(inputs, config));
   return CatchTorch([&]() -> absl::StatusOr<std::unique_ptr<MidcoderTrainer>> {
-    return std::unique_ptr<MidcoderTrainer>(new MidcoderTrainer(std::move(inputs), std::move(config)));
+    std::unique_ptr<StepStatistics> statistics;
+    if (config.statistics) {
+      const int64_t rows = config.batch_size * inputs.sequences->length();
+      SUPERPOSE_ASSIGN_OR_RETURN(statistics, StepStatistics::Create(*inputs.model, inputs.transcoders, config, rows));
+    }
+    return std::unique_ptr<MidcoderTrainer>(
+        new MidcoderTrainer(std::move(inputs), std::move(config), std::move(statistics)));
   });
 }
 
-MidcoderTrainer::MidcoderTrainer(TrainerInputs inputs, TrainerConfig config)
+MidcoderTrainer::MidcoderTrainer(TrainerInputs inputs, TrainerConfig config, std::unique_ptr<StepStatistics> statistics)
     : inputs_(std::move(inputs)),
       config_(std::move(config)),
       length_(inputs_.sequences->length()),
       rows_(config_.batch_size * length_),
       last_layer_(*std::max_element(config_.layers.begin(), config_.layers.end())),
       variants_(VariantsOf(config_)),
-      seeds_(SeedsOf(variants_)) {
+      seeds_(SeedsOf(variants_)),
+      statistics_(std::move(statistics)) {
   const Model& model = *inputs_.model;
   const auto options = at::TensorOptions(model.device()).dtype(at::kFloat);
   const int64_t d_model = model.config().d_model, d_mlp = model.config().d_mlp;
@@ -123,6 +105,8 @@ absl::Status MidcoderTrainer::RunUnit() {
       return absl::OkStatus();
     case Phase::kTile:
       return RunRowTile();
+    case Phase::kStatistics:
+      return RunStatistics();
     case Phase::kUpdate:
       return UpdateFeatureBlock();
   }
@@ -139,6 +123,7 @@ absl::Status MidcoderTrainer::StartSeed() {
   const at::Tensor tokens = inputs_.sequences->Gather(samplers_[seed_index_].Next(config_.batch_size));
   SUPERPOSE_RETURN_IF_ERROR(inputs_.model->CheckTokens(tokens));
   tokens_ = tokens.to(inputs_.model->device());
+  if (statistics_) statistics_->BeginStep(tokens_);
   sequence_ = 0;
   layer_index_ = 0;
   return absl::OkStatus();
@@ -192,8 +177,22 @@ absl::Status MidcoderTrainer::RunRowTile() {
   const int64_t count = std::min(kRowsPerTile, rows_ - row_);
   const auto rows = [&](const at::Tensor& tensor) { return tensor.narrow(0, row_, count); };
   const MlpRows tile{rows(targets().x_hat), rows(targets().pre), rows(targets().out)};
-  trained().RunTile(activations_.Slice(row_, row_ + count), tile, rows(gradients_));
+  const at::Tensor kept_mid = statistics_ ? statistics_->mid(row_, count) : at::Tensor();
+  trained().RunTile(activations_.Slice(row_, row_ + count), tile, rows(gradients_), kept_mid);
   row_ += count;
+  if (!statistics_ || !statistics_->IsBlockEnd(row_)) return AfterTile();
+  statistics_->Begin(layer_index_, activations_, targets(), row_);
+  phase_ = Phase::kStatistics;
+  return absl::OkStatus();
+}
+
+absl::Status MidcoderTrainer::RunStatistics() {
+  statistics_->RunUnit();
+  return statistics_->idle() ? AfterTile() : absl::OkStatus();
+}
+
+absl::Status MidcoderTrainer::AfterTile() {
+  phase_ = Phase::kTile;
   return row_ < rows_ ? absl::OkStatus() : FinishForward();
 }
 

@@ -5,7 +5,7 @@
 // Loss of a layer: mean (mid - pre)^2 + mse_out_param * mean (mlp_out - out)^2, where pre and out are the model's own
 // pre-activation and MLP output, BOS positions included. Optimizer: AdamW (betas 0.9, 0.999), decay on every parameter,
 // all starting at zero. Schedule: trainer_config.h. Numbers depend neither on how the work is sliced nor, for a
-// midcoder, on which others are trained with it.
+// midcoder, on which others are trained with it, nor on whether statistics are collected.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -24,7 +24,9 @@
 #include "lib/midcoder/midcoder.h"
 #include "lib/midcoder/prefix_walk.h"
 #include "lib/midcoder/trainer_config.h"
+#include "lib/midcoder/training_statistics.h"
 #include "lib/model/model.h"
+#include "lib/statistics/layer_statistics.h"
 #include "lib/tensor_io/safetensors.h"
 #include "lib/transcoder/activation_encoder.h"
 #include "lib/transcoder/transcoder.h"
@@ -57,7 +59,7 @@ class MidcoderTrainer {
   static constexpr int64_t kRowsPerTile = 512;
 
   // CONFIG_INVALID, LAYER_OUT_OF_RANGE, TRANSCODER_MISMATCH (width, number or device), CONTEXT_EXCEEDED,
-  // CORPUS_TOO_SMALL, OUT_OF_MEMORY.
+  // CORPUS_TOO_SMALL, OUT_OF_MEMORY; of statistics FEATURE_OUT_OF_RANGE, EMPTY_SELECTION.
   static absl::StatusOr<std::unique_ptr<MidcoderTrainer>> Create(TrainerInputs inputs, TrainerConfig config);
 
   // Works until the budget is exhausted or all steps are done, at least one unit; true when all steps are done. After
@@ -74,6 +76,9 @@ class MidcoderTrainer {
   // variants().
   int64_t midcoders() const { return static_cast<int64_t>(trained_.size()); }
   const Midcoder& midcoder(int64_t index) const { return trained_[index].midcoder(); }
+  // Sums over the tokens of steps 0 .. step() - 1 for config().layers[index]; only where the config has statistics. At
+  // a step boundary only, as midcoders are read.
+  const LayerStatistics& statistics(int64_t index) const { return *statistics_->sums()[index].statistics; }
   // Losses of the steps after `step` that this trainer ran, by step.
   std::vector<StepLoss> HistorySince(int64_t step) const;
   // Lets go of the losses up to `step`, which somebody else keeps: a run of millions of steps need not hold them all.
@@ -95,9 +100,9 @@ class MidcoderTrainer {
   absl::Status Restore(const TensorMap& tensors, const StringMap& metadata);
 
  private:
-  enum class Phase { kStart, kPrefix, kEncode, kTile, kUpdate };
+  enum class Phase { kStart, kPrefix, kEncode, kTile, kStatistics, kUpdate };
 
-  MidcoderTrainer(TrainerInputs inputs, TrainerConfig config);
+  MidcoderTrainer(TrainerInputs inputs, TrainerConfig config, std::unique_ptr<StepStatistics> statistics);
 
   absl::Status RunUnit();
   absl::Status StartStep();
@@ -105,6 +110,8 @@ class MidcoderTrainer {
   void KeepMlp(int64_t layer, const MlpTensors& mlp);
   void EncodeTile();
   absl::Status RunRowTile();
+  absl::Status RunStatistics();
+  absl::Status AfterTile();
   absl::Status FinishForward();
   absl::Status UpdateFeatureBlock();
   absl::Status FinishVariant();
@@ -125,7 +132,8 @@ class MidcoderTrainer {
   const int64_t rows_;        // tokens of a step
   const int64_t last_layer_;  // where the forward pass stops
   const std::vector<TrainerVariant> variants_;
-  const std::vector<uint64_t> seeds_;  // of the variants, each once
+  const std::vector<uint64_t> seeds_;                 // of the variants, each once
+  const std::unique_ptr<StepStatistics> statistics_;  // null without statistics
   std::vector<LayerTrainer> trained_;
   std::vector<MlpRows> targets_;           // by layer
   at::Tensor gradients_;                   // workspace for the gradient rows of the midcoder in turn

@@ -54,6 +54,18 @@ absl::Status ValidateSweep(const TrainerConfig& config) {
       " differ: name each value once, and seeds only with the order shuffled, which is all they change");
 }
 
+absl::Status ValidateStatistics(const TrainerConfig& config) {
+  if (!config.statistics) return absl::OkStatus();
+  if (!config.sweep.empty()) {
+    return InvalidArgument(reason::kConfigInvalid,
+                           "statistics are of one midcoder a layer; leave out either them or the settings to try");
+  }
+  const size_t count = config.statistics->layers.size();
+  if (count == config.layers.size()) return absl::OkStatus();
+  return InvalidArgument(reason::kConfigInvalid, "there are options of statistics for ", count, " layers, but ",
+                         config.layers.size(), " layers; give options for each");
+}
+
 }  // namespace
 
 std::vector<TrainerVariant> VariantsOf(const TrainerConfig& config) {
@@ -77,7 +89,7 @@ absl::Status ValidateTrainerConfig(const TrainerConfig& config) {
     return InvalidArgument(reason::kConfigInvalid, "layers are ", config.layers.size(), " of which ", distinct.size(),
                            " are distinct; they must be one or more, each once");
   }
-  return absl::OkStatus();
+  return ValidateStatistics(config);
 }
 
 int64_t StepsForEpochs(int64_t epochs, int64_t steps_per_epoch) { return Product(epochs, steps_per_epoch); }

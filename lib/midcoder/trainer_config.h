@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "lib/corpus/corpus.h"
 #include "lib/midcoder/midcoder.h"
+#include "lib/statistics/statistics_options.h"
 
 namespace superpose {
 
@@ -16,6 +18,12 @@ struct TrainerVariant {
   double weight_decay = 1e-3;
   double mse_out_param = 1.0;
   uint64_t seed = 0;
+};
+
+// What is counted while the parameters move: each step's tokens, before the step's update.
+struct TrainingStatistics {
+  std::vector<StatisticsOptions> layers;  // one for each of the config's layers; gates are the midcoder's, always
+  bool include_bos = false;
 };
 
 struct TrainerConfig {
@@ -34,6 +42,8 @@ struct TrainerConfig {
   // Each trains a midcoder of its own for every layer, with these in place of the four settings above; empty: one
   // midcoder a layer, with those.
   std::vector<TrainerVariant> sweep = {};
+  // Not together with a sweep.
+  std::optional<TrainingStatistics> statistics = std::nullopt;
 };
 
 // What is trained for every layer: the sweep, or the config's own settings.

@@ -42,6 +42,35 @@ absl::StatusOr<at::Tensor> ChangedBlock(const Model& model, const Intervention& 
   return mlp.resid_mid + out.view_as(mlp.resid_mid);
 }
 
+// The largest setting, by the length of what it adds to the output.
+struct LargestSetting {
+  int64_t layer = 0;
+  FeatureSetting setting;
+};
+LargestSetting FindLargest(const Settings& transcoders) {
+  LargestSetting largest;
+  double most = -1;
+  for (const TranscoderSettings& of_layer : transcoders) {
+    for (const FeatureSetting& setting : of_layer.settings) {
+      const at::Tensor decoder = of_layer.transcoder->tensor("W_dec")[setting.feature_id].to(at::kDouble);
+      const double length = setting.value * decoder.norm().item<double>();
+      if (length <= most) continue;
+      most = length;
+      largest = {of_layer.layer, setting};
+    }
+  }
+  return largest;
+}
+
+// The square of a residual is what a layer norm divides by: where that is infinite, predictions say nothing any more.
+absl::Status CheckFinite(const at::Tensor& resid, const Settings& transcoders) {
+  if (resid.square().sum(-1).isfinite().all().item<bool>()) return absl::OkStatus();
+  const LargestSetting largest = FindLargest(transcoders);
+  return InvalidArgument(reason::kConfigInvalid, "feature ", largest.setting.feature_id, " of layer ", largest.layer,
+                         " is set to ", largest.setting.value,
+                         ": that is too large to compute with, the predictions are no finite numbers");
+}
+
 absl::Status InterveneInBatch(const Model& model, const std::vector<TokenSequence>& sequences,
                               const Intervention& intervention, const PaddedBatch& batch, int64_t top_k,
                               PredictionChange* change) {
@@ -60,6 +89,7 @@ absl::Status InterveneInBatch(const Model& model, const std::vector<TokenSequenc
       after = model.Block(layer, after);
     }
   }
+  SUPERPOSE_RETURN_IF_ERROR(CheckFinite(after, intervention.transcoders));
   auto rows = [&batch](const at::Tensor& resid) { return resid.flatten(0, 1).index_select(0, batch.real_rows); };
   AddPredictionChange(model, sequences, batch, rows(before), rows(after), top_k, change);
   return absl::OkStatus();

@@ -33,7 +33,8 @@ absl::Status CheckIntervention(const Model& model, const std::vector<TokenSequen
 
 // Runs the model twice, as it is and with the settings. Setting a feature to the activation that it has anyway changes
 // nothing in mode kDelta, to the last bit. Effects have the top_k of the vocabulary, or all of it where it has fewer;
-// CONFIG_INVALID for a negative top_k. Errors besides: CheckIntervention.
+// CONFIG_INVALID for a negative top_k, and for settings so large that float32 does not hold what follows from them: it
+// names the largest. Errors besides: CheckIntervention.
 absl::StatusOr<PredictionChange> Intervene(const Model& model, const std::vector<TokenSequence>& sequences,
                                            const Intervention& intervention, int64_t top_k);
 

@@ -1,5 +1,10 @@
 #include "lib/tokenizer/added_token_finder.h"
 
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "lib/tokenizer/gpt2_splitter.h"
+
 namespace superpose {
 
 AddedTokenFinder::AddedTokenFinder(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)), nodes_(1) {
@@ -17,6 +22,9 @@ void AddedTokenFinder::Insert(const AddedToken& token) {
   Node& end = nodes_[node];
   if (end.any == nullptr) end.any = &token;
   if (end.not_special == nullptr && !token.special) end.not_special = &token;
+  for (size_t offset = 1; offset < token.text.size(); ++offset) {
+    if (IsSafeCut(token.text, offset)) cuts_.push_back({&token, offset});
+  }
 }
 
 const AddedToken* AddedTokenFinder::LongestAt(absl::string_view text, bool parse_special) const {
@@ -30,6 +38,12 @@ const AddedToken* AddedTokenFinder::LongestAt(absl::string_view text, bool parse
     if (token != nullptr) longest = token;
   }
   return longest;
+}
+
+bool AddedTokenFinder::IsAcross(absl::string_view text, size_t offset) const {
+  return std::any_of(cuts_.begin(), cuts_.end(), [&](const Cut& cut) {
+    return cut.offset <= offset && absl::StartsWith(text.substr(offset - cut.offset), cut.token->text);
+  });
 }
 
 AddedTokenFinder::Match AddedTokenFinder::Find(absl::string_view text, bool parse_special) const {

@@ -26,6 +26,10 @@ class AddedTokenFinder {
   // The first token in `text`: leftmost, then longest. Special ones only with parse_special.
   Match Find(absl::string_view text, bool parse_special) const;
 
+  // Whether a token, special or not, begins before and ends after `offset` of a text that has a safe cut there
+  // (gpt2_splitter.h).
+  bool IsAcross(absl::string_view text, size_t offset) const;
+
  private:
   // The tokens that end at a node of the tree of all tokens' bytes, if any.
   struct Node {
@@ -37,7 +41,14 @@ class AddedTokenFinder {
   // The longest token that `text` begins with, or null.
   const AddedToken* LongestAt(absl::string_view text, bool parse_special) const;
 
+  // A safe cut inside a token.
+  struct Cut {
+    const AddedToken* token;
+    size_t offset;
+  };
+
   std::vector<AddedToken> tokens_;
+  std::vector<Cut> cuts_;
   std::vector<Node> nodes_;                                               // the root first
   absl::flat_hash_map<std::pair<int32_t, uint8_t>, int32_t> next_nodes_;  // by node and byte
   std::array<bool, 256> begins_token_{};                                  // by byte

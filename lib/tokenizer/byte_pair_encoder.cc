@@ -95,9 +95,14 @@ const BytePairEncoder::Merge* BytePairEncoder::Find(int32_t left, int32_t right)
   return found == merges_.end() ? nullptr : &found->second;
 }
 
-void BytePairEncoder::Encode(absl::string_view word, std::vector<int32_t>* ids) const {
+absl::Status BytePairEncoder::Encode(absl::string_view word, std::vector<int32_t>* ids) const {
+  if (word.size() > kMostWordBytes) {
+    return InvalidArgument(reason::kFileUnsupported, "the text has ", word.size(),
+                           " bytes without a border between words; at most ", kMostWordBytes, " can be one word");
+  }
   std::vector<Piece> pieces;
-  int count = static_cast<int>(word.size());
+  const int count = static_cast<int>(word.size());
+  pieces.reserve(word.size());
   for (int i = 0; i < count; ++i)
     pieces.push_back({byte_ids_[static_cast<uint8_t>(word[i])], i - 1, i + 1 < count ? i + 1 : -1});
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
@@ -121,6 +126,7 @@ void BytePairEncoder::Encode(absl::string_view word, std::vector<int32_t>* ids) 
     consider(pieces[left].previous);
   }
   for (int i = 0; i >= 0 && i < count; i = pieces[i].next) ids->push_back(pieces[i].id);
+  return absl::OkStatus();
 }
 
 }  // namespace superpose

@@ -1,11 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
@@ -25,8 +27,11 @@ class BytePairEncoder {
   static absl::StatusOr<BytePairEncoder> Create(const Vocabulary& vocabulary,
                                                 const std::vector<std::pair<std::string, std::string>>& merges);
 
-  // Appends the word's ids; O(n log n) in its length.
-  void Encode(absl::string_view word, std::vector<int32_t>* ids) const;
+  // Encoding takes up to some 60 times a word's size in memory.
+  static constexpr size_t kMostWordBytes = size_t{16} << 20;
+
+  // Appends the word's ids; O(n log n) in its length. FILE_UNSUPPORTED when it has more than kMostWordBytes.
+  absl::Status Encode(absl::string_view word, std::vector<int32_t>* ids) const;
 
  private:
   struct Merge {

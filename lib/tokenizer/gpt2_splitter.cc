@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "lib/tokenizer/unicode_tables.h"
 #include "lib/tokenizer/utf8.h"
@@ -62,6 +63,13 @@ Run RunAt(absl::string_view text, size_t offset) {
   return run;
 }
 
+// The start of the code point that ends at `end`.
+size_t LastStart(absl::string_view text, size_t end) {
+  size_t start = end - 1;
+  while (start > 0 && (static_cast<uint8_t>(text[start]) & 0xC0) == 0x80) --start;
+  return start;
+}
+
 size_t ContractionLength(absl::string_view text) {
   for (absl::string_view contraction : {"'s", "'t", "'re", "'ve", "'m", "'ll", "'d"}) {
     if (absl::StartsWith(text, contraction)) return contraction.size();
@@ -87,6 +95,13 @@ void SplitGpt2(absl::string_view text, const std::function<void(absl::string_vie
     take(text.substr(0, length));
     text.remove_prefix(length);
   }
+}
+
+bool IsSafeCut(absl::string_view text, size_t offset) {
+  if (offset == 0 || offset >= text.size() || !absl::ascii_isspace(static_cast<unsigned char>(text[offset]))) {
+    return false;
+  }
+  return CharAt(text, LastStart(text, offset)).char_class != CharClass::kSpace;
 }
 
 }  // namespace superpose

@@ -15,7 +15,7 @@
 namespace superpose {
 
 struct Tokenizer::Impl {
-  void Encode(absl::string_view text, bool parse_special, size_t pass, std::vector<int32_t>* ids) const;
+  absl::Status Encode(absl::string_view text, bool parse_special, size_t pass, std::vector<int32_t>* ids) const;
 
   BytePairEncoder encoder;
   std::array<AddedTokenFinder, 2> passes;  // in the order in which they go over a text
@@ -40,18 +40,23 @@ std::vector<std::string> BytesOfTokens(const TokenizerFiles& files) {
 }  // namespace
 
 // Each pass looks at what the one before has left; words are made of what the last one leaves.
-void Tokenizer::Impl::Encode(absl::string_view text, bool parse_special, size_t pass, std::vector<int32_t>* ids) const {
+absl::Status Tokenizer::Impl::Encode(absl::string_view text, bool parse_special, size_t pass,
+                                     std::vector<int32_t>* ids) const {
   if (pass == passes.size()) {
-    SplitGpt2(text, [&](absl::string_view word) { encoder.Encode(word, ids); });
-    return;
+    absl::Status status;
+    SplitGpt2(text, [&](absl::string_view word) {
+      if (status.ok()) status = encoder.Encode(word, ids);
+    });
+    return status;
   }
   while (!text.empty()) {
     const AddedTokenFinder::Match match = passes[pass].Find(text, parse_special);
-    Encode(text.substr(0, match.offset), parse_special, pass + 1, ids);
-    if (match.token == nullptr) return;
+    SUPERPOSE_RETURN_IF_ERROR(Encode(text.substr(0, match.offset), parse_special, pass + 1, ids));
+    if (match.token == nullptr) break;
     ids->push_back(match.token->id);
     text.remove_prefix(match.offset + match.token->text.size());
   }
+  return absl::OkStatus();
 }
 
 Tokenizer::Tokenizer() = default;
@@ -79,8 +84,17 @@ int64_t Tokenizer::longest_token_bytes() const { return static_cast<int64_t>(imp
 absl::StatusOr<std::vector<int32_t>> Tokenizer::Encode(absl::string_view text, bool parse_special) const {
   SUPERPOSE_RETURN_IF_ERROR(CheckUtf8(text));
   std::vector<int32_t> ids;
-  impl_->Encode(text, parse_special, 0, &ids);
+  SUPERPOSE_RETURN_IF_ERROR(impl_->Encode(text, parse_special, 0, &ids));
   return ids;
+}
+
+size_t Tokenizer::SafeCut(absl::string_view text, size_t least) const {
+  for (size_t offset = least; offset < text.size(); ++offset) {
+    if (!IsSafeCut(text, offset)) continue;
+    const auto is_across = [&](const AddedTokenFinder& finder) { return finder.IsAcross(text, offset); };
+    if (std::none_of(impl_->passes.begin(), impl_->passes.end(), is_across)) return offset;
+  }
+  return text.size();
 }
 
 absl::StatusOr<std::string> Tokenizer::Decode(absl::Span<const int32_t> ids) const {

@@ -1,6 +1,7 @@
 // Byte-level BPE as GPT-2 uses it, identical to Hugging Face tokenizers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,8 +26,13 @@ class Tokenizer {
   int64_t longest_token_bytes() const;
 
   // Text to ids, nothing added. With parse_special the text of a special token (<|endoftext|>) is that token; without,
-  // it is plain text. INVALID_UTF8 says at which byte.
+  // it is plain text. INVALID_UTF8 says at which byte; FILE_UNSUPPORTED when a word has more than
+  // BytePairEncoder::kMostWordBytes.
   absl::StatusOr<std::vector<int32_t>> Encode(absl::string_view text, bool parse_special) const;
+  // Where a long text can be cut, so that it is encoded part by part: the ids of both parts are, one after the other,
+  // those of the whole. The first such place at or after `least` (1 or more), or the text's size: whitespace of ASCII
+  // after something else.
+  size_t SafeCut(absl::string_view text, size_t least) const;
 
   // Ids to text; byte sequences that are no UTF-8 become U+FFFD as in Python's errors="replace". TOKEN_OUT_OF_RANGE.
   absl::StatusOr<std::string> Decode(absl::Span<const int32_t> ids) const;

@@ -28,6 +28,7 @@ struct TranscoderConvention {
   bool has_skip = false;              // the input goes to the output through W_skip as well
   TranscoderActivation activation = TranscoderActivation::kRelu;
   bool centred_target = false;      // it was trained on the MLP's output minus its mean over d_model
+  double activation_scale = 1;      // in training, input and target were multiplied by it
   std::vector<std::string> folded;  // what was folded at load, in words, in order
 };
 

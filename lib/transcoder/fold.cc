@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace superpose {
 namespace {
 
@@ -42,7 +44,9 @@ void FoldInput(const LayerNorm& norm, TranscoderFile& file) {
   TensorMap& tensors = file.tensors;
   at::Tensor bias = norm.bias;
   if (file.convention.subtracts_input_bias) bias = bias - tensors.at("b_dec").to(at::kDouble);
-  const WithoutGain encoder = FoldGain(tensors.at("W_enc"), norm.gain, bias);
+  // scale (x gain + bias) is an input after another gain and bias.
+  const double scale = file.convention.activation_scale;
+  const WithoutGain encoder = FoldGain(tensors.at("W_enc"), norm.gain * scale, bias * scale);
   tensors["W_enc"] = encoder.matrix;
   tensors["b_enc"] = tensors.at("b_enc").to(at::kDouble) + encoder.shift;
   file.convention.folded.emplace_back("gain and bias of the layer norm into W_enc and b_enc");
@@ -58,9 +62,15 @@ void FoldInput(const LayerNorm& norm, TranscoderFile& file) {
   tensors["norm_bias"] = norm.bias;
 }
 
-void CentreRows(const std::string& name, TensorMap& tensors) {
+void MultiplyRows(const std::string& name, double factor, TensorMap& tensors) {
+  tensors[name] = MapRows(tensors.at(name), [&](const at::Tensor& rows, int64_t, int64_t) { return rows * factor; });
+}
+
+// (factor rows) minus their means.
+void CentreRows(const std::string& name, double factor, TensorMap& tensors) {
   at::Tensor means = at::empty({tensors.at(name).size(0)}, at::kFloat);
-  tensors[name] = MapRows(tensors.at(name), [&](const at::Tensor& rows, int64_t begin, int64_t end) {
+  tensors[name] = MapRows(tensors.at(name), [&](const at::Tensor& unscaled, int64_t begin, int64_t end) {
+    const at::Tensor rows = unscaled * factor;
     const at::Tensor mean = rows.mean({1}, /*keepdim=*/true);
     means.slice(0, begin, end).copy_(mean.squeeze(1));
     return rows - mean;
@@ -70,20 +80,31 @@ void CentreRows(const std::string& name, TensorMap& tensors) {
 
 void FoldTarget(TranscoderFile& file) {
   TensorMap& tensors = file.tensors;
-  CentreRows("W_dec", tensors);
+  CentreRows("W_dec", 1 / file.convention.activation_scale, tensors);
   const at::Tensor bias = tensors.at("b_dec_out").to(at::kDouble);
   tensors["b_dec_out"] = bias - bias.mean();
   tensors["b_dec_out_mean"] = bias.mean().view({1});
   file.convention.folded.emplace_back("the mean over d_model out of W_dec and b_dec_out");
   if (!file.convention.has_skip) return;
-  CentreRows("W_skip", tensors);
+  CentreRows("W_skip", 1, tensors);
   file.convention.folded.emplace_back("the mean over d_model out of W_skip");
+}
+
+// Of the scale, what FoldInput and FoldTarget have no pass over the rows for.
+void FoldScale(TranscoderFile& file) {
+  const double scale = file.convention.activation_scale;
+  TensorMap& tensors = file.tensors;
+  tensors["b_dec_out"] = tensors.at("b_dec_out").to(at::kDouble) / scale;
+  if (file.convention.input == TranscoderInput::kBeforeGain) MultiplyRows("W_enc", scale, tensors);
+  if (file.convention.centred_target) MultiplyRows("W_dec", 1 / scale, tensors);
+  file.convention.folded.push_back(absl::StrCat("the activations' scale ", scale, " into W_enc, W_dec and b_dec_out"));
 }
 
 }  // namespace
 
 TranscoderFile FoldToMemoryForm(const TranscoderFile& file, const LayerNorm& norm) {
   TranscoderFile folded = file;
+  if (file.convention.activation_scale != 1) FoldScale(folded);
   if (file.convention.input == TranscoderInput::kAfterGain) FoldInput(norm, folded);
   if (!file.convention.centred_target) FoldTarget(folded);
   const at::Tensor& bias = folded.tensors.at("b_dec_out");

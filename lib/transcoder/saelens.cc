@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
+#include "lib/base/file_type.h"
 #include "lib/base/status_macros.h"
 #include "lib/tensor_io/json_file.h"
 #include "lib/transcoder/saelens_config.h"
@@ -52,22 +52,14 @@ absl::StatusOr<double> ReadScale(const std::string& folder) {
                             path, " has no scaling_factor above 0");
 }
 
-// Input and target were multiplied by the scale in training; the skip then needs no change.
-void FoldScale(double scale, TranscoderFile& file) {
-  const auto multiply = [&](const char* name, double factor) {
-    at::Tensor& tensor = file.tensors.at(name);
-    tensor = tensor.to(at::kDouble).mul(factor).to(at::kFloat);
-  };
-  multiply("W_enc", scale);
-  multiply("W_dec", 1 / scale);
-  multiply("b_dec_out", 1 / scale);
-  file.convention.folded.push_back(absl::StrCat("the activations' scale ", scale, " into W_enc, W_dec and b_dec_out"));
-}
-
 }  // namespace
 
-bool IsSaeLensFolder(const std::string& folder) {
-  return fs::is_regular_file(fs::path(folder) / kConfigFile) && fs::is_regular_file(fs::path(folder) / kWeightsFile);
+absl::StatusOr<bool> IsSaeLensFolder(const std::string& folder) {
+  for (const char* file : {kConfigFile, kWeightsFile}) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const fs::file_type type, FileTypeOf((fs::path(folder) / file).string()));
+    if (type != fs::file_type::regular) return false;
+  }
+  return true;
 }
 
 absl::StatusOr<TranscoderFile> ReadSaeLens(const std::string& folder) {
@@ -89,8 +81,7 @@ absl::StatusOr<TranscoderFile> ReadSaeLens(const std::string& folder) {
   file.tensors.erase("b_dec");
   if (config.has_skip) file.tensors["W_skip"] = file.tensors.at("W_skip").t();
   if (config.scales_input) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const double scale, ReadScale(folder));
-    FoldScale(scale, file);
+    SUPERPOSE_ASSIGN_OR_RETURN(file.convention.activation_scale, ReadScale(folder));
   }
   return file;
 }

@@ -14,9 +14,6 @@
 namespace superpose {
 namespace {
 
-// Rows of dense activations that exist at once: 128 x 131,072 float32 are 67 MB.
-constexpr int64_t kRows = 128;
-
 // An alternate looks right when it leaves less than this part of the unexplained variance that the declared reading
 // leaves. Both are measured on the same tokens, so what the tokens are hardly matters, and 500 of them do. Of
 // transcoders that were really trained (the bundled demo's) a wrong input or bias leaves 1.3 to 2.9 times what the
@@ -55,6 +52,13 @@ struct SelfTester::Reading {
   std::string changed;  // against the declared convention
 };
 
+// Over the tiles.
+struct SelfTester::Sums {
+  double active = 0;  // entries
+  double squared_error = 0;
+  at::Tensor fired;  // bool [d_sae]
+};
+
 absl::StatusOr<SelfTester> SelfTester::Create(const Model& model, int64_t layer, const at::Tensor& tokens) {
   SUPERPOSE_ASSIGN_OR_RETURN(const MlpTensors mlp, model.RunToMlp(tokens, layer));
   return CatchTorch([&]() -> absl::StatusOr<SelfTester> {
@@ -81,12 +85,18 @@ double SelfTester::ExplainedVariance(double squared_error) const {
 at::Tensor SelfTester::DecodeReading(const TranscoderFile& file, const Reading& reading, const at::Tensor& input,
                                      const at::Tensor& z) const {
   const auto tensor = [&](const char* name) { return Float(file.tensors.at(name), input); };
-  at::Tensor output = at::addmm(tensor("b_dec_out"), z, tensor("W_dec"));
+  at::Tensor output = at::addmm(tensor("b_dec_out"), z, tensor("W_dec")) / reading.convention.activation_scale;
   if (reading.convention.has_skip) {
     const at::Tensor skip = tensor("W_skip");
     output = output + at::matmul(input, reading.transposes_skip ? skip.t() : skip);
   }
   return reading.convention.centred_target ? output : output - output.mean({1}, /*keepdim=*/true);
+}
+
+SelfTestFigures SelfTester::FiguresOf(const Sums& sums) const {
+  const auto tokens = static_cast<double>(x_hat_.size(0));
+  return {x_hat_.size(0), sums.active / tokens, ExplainedVariance(sums.squared_error),
+          1 - sums.fired.sum().item<double>() / static_cast<double>(sums.fired.numel())};
 }
 
 SelfTestFigures SelfTester::Measure(const TranscoderFile& file, const Reading& reading) const {
@@ -95,36 +105,39 @@ SelfTestFigures SelfTester::Measure(const TranscoderFile& file, const Reading& r
   const bool jumps = reading.convention.activation == TranscoderActivation::kJumpRelu;
   at::Tensor thresholds = jumps ? tensor("threshold") : at::zeros({1}, encoder.options());
   if (reading.relu_first) thresholds = thresholds.clamp_min(0);
-  at::Tensor fired = at::zeros({encoder.size(1)}, encoder.options().dtype(at::kBool));
-  double active = 0, squared_error = 0;
-  for (int64_t begin = 0; begin < x_hat_.size(0); begin += kRows) {
-    const int64_t end = std::min(begin + kRows, x_hat_.size(0));
+  const double scale = reading.convention.activation_scale;
+  Sums sums;
+  sums.fired = at::zeros({encoder.size(1)}, encoder.options().dtype(at::kBool));
+  for (int64_t begin = 0; begin < x_hat_.size(0); begin += kTileRows) {
+    const int64_t end = std::min(begin + kTileRows, x_hat_.size(0));
     at::Tensor input = x_hat_.slice(0, begin, end);
     if (reading.convention.input == TranscoderInput::kAfterGain) input = input * gain_ + bias_;
     at::Tensor read = input;
     if (reading.convention.subtracts_input_bias)
-      read = input - tensor(file.tensors.count("b_dec") > 0 ? "b_dec" : "b_dec_out");
-    const at::Tensor pre = at::addmm(encoder_bias, read, encoder);
+      read = input - (file.tensors.count("b_dec") > 0 ? tensor("b_dec") : tensor("b_dec_out") / scale);
+    const at::Tensor pre = at::addmm(encoder_bias, read * scale, encoder);
     const at::Tensor is_active = pre.gt(thresholds);
-    fired.logical_or_(is_active.any(0));
-    active += is_active.sum().item<double>();
+    sums.fired.logical_or_(is_active.any(0));
+    sums.active += is_active.sum().item<double>();
     const at::Tensor output = DecodeReading(file, reading, input, pre * is_active);
-    squared_error += (output - out_.slice(0, begin, end)).square().sum(at::kDouble).item<double>();
+    sums.squared_error += (output - out_.slice(0, begin, end)).square().sum(at::kDouble).item<double>();
   }
-  const auto tokens = static_cast<double>(x_hat_.size(0));
-  return {x_hat_.size(0), active / tokens, ExplainedVariance(squared_error),
-          1 - fired.sum().item<double>() / static_cast<double>(fired.numel())};
+  return FiguresOf(sums);
 }
 
 absl::StatusOr<SelfTestFigures> SelfTester::MeasureLoaded(const Transcoder& transcoder) const {
-  SUPERPOSE_ASSIGN_OR_RETURN(const SparseActivations z, transcoder.Encode(x_hat_));
-  const at::Tensor output = transcoder.DecodeRows(z, x_hat_);
-  const double squared_error = (output - out_).square().sum(at::kDouble).item<double>();
-  at::Tensor fired = at::zeros({transcoder.d_sae()}, z.values.options().dtype(at::kBool));
-  fired.index_fill_(0, z.feature_ids.to(at::kLong), true);
-  return SelfTestFigures{z.rows(), static_cast<double>(z.entries()) / static_cast<double>(z.rows()),
-                         ExplainedVariance(squared_error),
-                         1 - fired.sum().item<double>() / static_cast<double>(fired.numel())};
+  Sums sums;
+  sums.fired = at::zeros({transcoder.d_sae()}, x_hat_.options().dtype(at::kBool));
+  for (int64_t begin = 0; begin < x_hat_.size(0); begin += kTileRows) {
+    const int64_t end = std::min(begin + kTileRows, x_hat_.size(0));
+    const at::Tensor input = x_hat_.slice(0, begin, end);
+    SUPERPOSE_ASSIGN_OR_RETURN(const SparseActivations z, transcoder.Encode(input));
+    sums.active += static_cast<double>(z.entries());
+    sums.fired.logical_or_(at::bincount(z.feature_ids, /*weights=*/{}, transcoder.d_sae()).gt(0));
+    const at::Tensor output = transcoder.DecodeRows(z, input);
+    sums.squared_error += (output - out_.slice(0, begin, end)).square().sum(at::kDouble).item<double>();
+  }
+  return FiguresOf(sums);
 }
 
 std::vector<SelfTester::Reading> SelfTester::OtherReadings(const TranscoderFile& file) {

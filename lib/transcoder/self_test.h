@@ -40,6 +40,9 @@ struct SelfTest {
 // Not thread-safe; runs LibTorch.
 class SelfTester {
  public:
+  // Rows of dense activations that exist at once: 128 x 131,072 float32 are 67 MB.
+  static constexpr int64_t kTileRows = 128;
+
   // Runs the model up to the MLP of `layer` on `tokens` (int64 [sequences, positions]). Errors: those of
   // Model::RunToMlp; EMPTY_INPUT when nothing but BOS is left.
   static absl::StatusOr<SelfTester> Create(const Model& model, int64_t layer, const at::Tensor& tokens);
@@ -58,6 +61,8 @@ class SelfTester {
   at::Tensor DecodeReading(const TranscoderFile& file, const Reading& reading, const at::Tensor& input,
                            const at::Tensor& z) const;
   absl::StatusOr<SelfTestFigures> MeasureLoaded(const Transcoder& transcoder) const;
+  struct Sums;
+  SelfTestFigures FiguresOf(const Sums& sums) const;
   double ExplainedVariance(double squared_error) const;
   static std::vector<Reading> OtherReadings(const TranscoderFile& file);
 

@@ -2,8 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "lib/base/error.h"
+#include "lib/base/sha256.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "lib/kernels/sparse_ops.h"
@@ -15,10 +17,25 @@
 namespace superpose {
 namespace {
 
-// Of what is computed with: frequencies are notes about it.
-std::string HashOfWeights(TensorMap tensors) {
+std::string InWords(const TranscoderConvention& convention) {
+  return absl::StrFormat(
+      "superpose-transcoder-1 input %s subtracts_input_bias %d has_skip %d activation %s centred_target %d "
+      "activation_scale %.17g\n",
+      NameOf(convention.input), convention.subtracts_input_bias ? 1 : 0, convention.has_skip ? 1 : 0,
+      NameOf(convention.activation), convention.centred_target ? 1 : 0, convention.activation_scale);
+}
+
+// Of what is computed with: frequencies are notes about it. What folding computes is not the same number on every
+// machine, so that of a file which is folded the hash is of what goes into that.
+std::string HashOf(const TranscoderFile& file, const LayerNorm& norm, bool is_folded) {
+  TensorMap tensors = file.tensors;
   tensors.erase("log_sparsity");
-  return ContentHash(tensors);
+  if (!is_folded) return ContentHash(tensors);
+  if (file.convention.input == TranscoderInput::kAfterGain) {
+    tensors["norm_gain"] = norm.gain;
+    tensors["norm_bias"] = norm.bias;
+  }
+  return Sha256Hex(InWords(file.convention) + ContentHash(tensors));
 }
 
 // What was finite in the file may be too large once it is multiplied by a scale or a gain.
@@ -42,10 +59,10 @@ absl::StatusOr<std::shared_ptr<const Transcoder>> Transcoder::Create(const Trans
                                 norm.gain.numel());
     }
     TranscoderFile folded = FoldToMemoryForm(file, norm);
-    const bool is_as_in_file = folded.convention.folded.empty();
-    if (!is_as_in_file) SUPERPOSE_RETURN_IF_ERROR(CheckFolded(folded));
+    const bool is_folded = !folded.convention.folded.empty();
+    if (is_folded) SUPERPOSE_RETURN_IF_ERROR(CheckFolded(folded));
     std::shared_ptr<Transcoder> transcoder(new Transcoder());
-    transcoder->content_hash_ = HashOfWeights(is_as_in_file ? file.tensors : folded.tensors);
+    transcoder->content_hash_ = HashOf(file, norm, is_folded);
     transcoder->declared_layer_ = file.layer;
     transcoder->format_ = file.format;
     transcoder->convention_ = std::move(folded.convention);
@@ -74,7 +91,7 @@ int64_t Transcoder::d_sae() const { return tensor("W_enc").size(1); }
 
 absl::StatusOr<at::Tensor> Transcoder::LiveFeatures(double threshold) const {
   if (!has_log_sparsity()) {
-    return FailedPrecondition(reason::kTensorMissing,
+    return FailedPrecondition(reason::kFrequenciesMissing,
                               "this transcoder came without feature frequencies: set log_sparsity_path");
   }
   return CatchTorch(

@@ -36,7 +36,8 @@ class Transcoder {
   int64_t d_sae() const;
   // What the file calls the layer it was trained on, or -1.
   int64_t declared_layer() const { return declared_layer_; }
-  // Of the file's weights (log_sparsity is none); where they were folded, of what they became.
+  // Of the file's weights (log_sparsity is none); where they were folded, of the convention and of the layer norm that
+  // was folded, too. The same on every machine.
   const std::string& content_hash() const { return content_hash_; }
   // "dunefsky" or "saelens".
   const std::string& format() const { return format_; }

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
 #include "lib/base/error.h"
+#include "lib/base/file_type.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "lib/tensor_io/pytorch_file.h"
@@ -28,6 +29,7 @@ absl::Status UnknownFolder(const std::string& folder) {
        entry.increment(error)) {
     names.insert(entry->path().filename().string());
   }
+  if (error) return NotFound(reason::kFileNotFound, "cannot read ", folder, ": ", error.message());
   return FailedPrecondition(reason::kTranscoderUnsupported, folder, " is no transcoder that is known: cfg.json with ",
                             "sae_weights.safetensors (SAELens) would be one; it has ",
                             names.empty() ? "nothing" : absl::StrJoin(names, ", "));
@@ -55,10 +57,10 @@ absl::Status AddLogSparsity(const std::string& path, TranscoderFile& file) {
 }
 
 absl::StatusOr<TranscoderFile> ReadByFileSet(const TranscoderFiles& files) {
-  const fs::path path(files.path);
-  std::error_code ignored;
-  if (fs::is_directory(path, ignored)) {
-    if (!IsSaeLensFolder(files.path)) return UnknownFolder(files.path);
+  SUPERPOSE_ASSIGN_OR_RETURN(const fs::file_type type, FileTypeOf(files.path));
+  if (type == fs::file_type::directory) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const bool is_saelens, IsSaeLensFolder(files.path));
+    if (!is_saelens) return UnknownFolder(files.path);
     return ReadSaeLens(files.path);
   }
   if (absl::EndsWith(files.path, ".safetensors")) {
@@ -68,14 +70,20 @@ absl::StatusOr<TranscoderFile> ReadByFileSet(const TranscoderFiles& files) {
   return ReadDunefsky(files.path);
 }
 
+// Of the frequencies that SAELens puts beside the weights; "" where there are none.
+absl::StatusOr<std::string> FindLogSparsity(const TranscoderFiles& files, const std::string& format) {
+  if (!files.log_sparsity_path.empty() || format != "saelens") return files.log_sparsity_path;
+  const std::string beside = (fs::path(files.path) / "sparsity.safetensors").string();
+  SUPERPOSE_ASSIGN_OR_RETURN(const fs::file_type type, FileTypeOf(beside));
+  return type == fs::file_type::not_found ? "" : beside;
+}
+
 }  // namespace
 
 absl::StatusOr<TranscoderFile> ReadTranscoderFile(const TranscoderFiles& files) {
   return CatchTorch([&]() -> absl::StatusOr<TranscoderFile> {
     SUPERPOSE_ASSIGN_OR_RETURN(TranscoderFile file, ReadByFileSet(files));
-    const fs::path beside = fs::path(files.path) / "sparsity.safetensors";
-    const bool found = file.format == "saelens" && fs::exists(beside);
-    const std::string sparsity = files.log_sparsity_path.empty() && found ? beside.string() : files.log_sparsity_path;
+    SUPERPOSE_ASSIGN_OR_RETURN(const std::string sparsity, FindLogSparsity(files, file.format));
     if (!sparsity.empty()) SUPERPOSE_RETURN_IF_ERROR(AddLogSparsity(sparsity, file));
     return file;
   });

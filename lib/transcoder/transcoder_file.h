@@ -21,10 +21,9 @@ struct TranscoderFiles {
 };
 
 struct TranscoderFile {
-  std::string format;  // "dunefsky" or "saelens"
-  int64_t layer = -1;  // the layer it says that it was trained on, or -1
-  // As the file has it; nothing is folded yet but the scale of the activations.
-  TranscoderConvention convention;
+  std::string format;               // "dunefsky" or "saelens"
+  int64_t layer = -1;               // the layer it says that it was trained on, or -1
+  TranscoderConvention convention;  // as the file has it; nothing is folded yet
   // In the file's own precision, by their names in memory (transcoder.h) and [in, out]: W_enc [d_model, d_sae], b_enc
   // [d_sae], W_dec [d_sae, d_model], b_dec_out [d_model]; b_dec [d_model] where it is subtracted from the input, W_skip
   // [d_model, d_model] where there is a skip, threshold [d_sae] for jumprelu, log_sparsity [d_sae] where it is known.

@@ -6,14 +6,15 @@
 
 #include "lib/model/model_memory.h"
 #include "lib/transcoder/activation_encoder.h"
+#include "lib/transcoder/self_test.h"
 
 namespace superpose {
 namespace {
 
 constexpr int64_t kEntryBytes = 8;  // int32 id, float32 value
 constexpr int64_t kSplitBytes = 8;
-// Rows that the self-test takes at once (self_test.cc).
-constexpr int64_t kSelfTestRows = 128;
+// Tokens of the self-test, about; of each its input and the MLP's output are kept.
+constexpr int64_t kSelfTestTokens = 512;
 // Positions of one padded batch (lib/model/token_batch.h).
 constexpr int64_t kBatchTokens = 4096;
 
@@ -36,8 +37,10 @@ int64_t EncoderBytes(const TranscoderShape& shape, int64_t rows) {
 MemoryEstimate EstimateTranscoderLoad(const TranscoderShape& shape, bool converted) {
   const int64_t matrices = 2 * kFloatBytes * shape.d_model * shape.d_sae;
   const int64_t held = matrices + 2 * kFloatBytes * (shape.d_sae + shape.d_model);
-  const int64_t columns = kSelfTestRows * (3 * kFloatBytes + 1) * shape.d_sae;
-  return {.peak_bytes = held + columns + (converted ? matrices : 0), .held_bytes = held, .checkpoint_bytes = 0};
+  // A tile of an alternate reading. That of the loaded one is less: pre-activations and, where all are active, entries.
+  const int64_t tile = SelfTester::kTileRows * (3 * kFloatBytes + 1) * shape.d_sae;
+  const int64_t rows = 2 * kFloatBytes * (kSelfTestTokens + 2 * SelfTester::kTileRows) * shape.d_model;
+  return {.peak_bytes = held + tile + rows + (converted ? matrices : 0), .held_bytes = held, .checkpoint_bytes = 0};
 }
 
 MemoryEstimate EstimateFeatureActivations(const ModelConfig& model, const std::vector<LayerShape>& layers,

@@ -24,9 +24,10 @@ int64_t ActivationsBytes(const TranscoderShape& shape, int64_t rows);
 int64_t EncoderBytes(const TranscoderShape& shape, int64_t rows);
 
 // Loading a transcoder and its self-test. Held: every tensor in float32, 4 (2 d_sae d_model + 2 d_sae + 2 d_model).
-// Peak: that, and what the self-test has of d_sae columns at once: 128 rows before and after the threshold, and which
-// are above it as a float32 and a bool; where weights are `converted` for it (from another precision, to an
-// accelerator) W_enc and W_dec once more.
+// Peak: that, and what the self-test has at once, however many features are active: a tile of 128 rows of d_sae columns
+// before and after the threshold, and which are above it as a float32 and a bool; the inputs and outputs of all its
+// tokens and four more of a tile; and, where weights are `converted` for it (from another precision, to an
+// accelerator), W_enc and W_dec once more. Folding goes by rows and needs less than the self-test.
 MemoryEstimate EstimateTranscoderLoad(const TranscoderShape& shape, bool converted = false);
 
 // A layer whose activations are asked for.

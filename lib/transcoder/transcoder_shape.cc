@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "lib/base/error.h"
+#include "lib/base/file_type.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "lib/tensor_io/pytorch_file.h"
@@ -14,7 +15,8 @@ namespace superpose {
 namespace {
 
 absl::StatusOr<TensorMap> TensorsOfFile(const std::string& path) {
-  if (std::filesystem::is_directory(path)) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::filesystem::file_type type, FileTypeOf(path));
+  if (type == std::filesystem::file_type::directory) {
     const std::filesystem::path weights = std::filesystem::path(path) / "sae_weights.safetensors";
     SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(weights.string()));
     return file.tensors();

@@ -215,7 +215,10 @@ absl::StatusOr<v1::ServerConfig> ParseServerConfig(const std::string& text, cons
 
 absl::StatusOr<v1::ServerConfig> ReadServerConfig(const std::string& path) {
   SUPERPOSE_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
-  auto config = ParseServerConfig(std::string(file->text()), fs::absolute(path).parent_path().string());
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  if (error) return NotFound(reason::kFileNotFound, "cannot tell in which folder ", path, " is: ", error.message());
+  auto config = ParseServerConfig(std::string(file->text()), absolute.parent_path().string());
   if (!config.ok()) return WithContext(config.status(), path);
   return config;
 }

@@ -13,6 +13,7 @@
 #include "lib/base/status_macros.h"
 #include "server/jobs/folder.h"
 #include "server/jobs/storage_error.h"
+#include "server/runtime/load_corpus.h"
 #include "server/runtime/reasons.h"
 #include "server/telemetry/log.h"
 
@@ -62,8 +63,9 @@ absl::Status Taken(const std::string& id) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CorpusStore>> CorpusStore::Open(const DataFolder* folder, UploadStore* uploads,
-                                                               ModelRegistry* registry, const Clock* clock) {
-  std::unique_ptr<CorpusStore> store(new CorpusStore(folder->path() + "/corpora", uploads, registry, clock));
+                                                               ModelRegistry* registry, const Clock* clock,
+                                                               MemoryBudget* budget) {
+  std::unique_ptr<CorpusStore> store(new CorpusStore(folder->path() + "/corpora", uploads, registry, clock, budget));
   SUPERPOSE_RETURN_IF_ERROR(MakeFolder(store->folder_));
   SUPERPOSE_RETURN_IF_ERROR(store->LoadAll());
   return store;
@@ -73,7 +75,8 @@ absl::Status CorpusStore::LoadAll() {
   std::vector<std::string> ids;
   std::error_code error;
   for (fs::directory_iterator next(folder_, error), end; !error && next != end; next.increment(error)) {
-    ids.push_back(next->path().filename().string());
+    std::error_code is_none;
+    if (next->is_directory(is_none)) ids.push_back(next->path().filename().string());  // no file is ours to remove
   }
   if (error) return SystemError(error.value(), absl::StrCat("list ", folder_));
   std::sort(ids.begin(), ids.end());
@@ -100,11 +103,10 @@ absl::StatusOr<CorpusHandle> CorpusStore::Load(const std::string& id, const Corp
                                                const std::vector<std::string>& files,
                                                const std::function<bool()>& is_cancelled) {
   SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, registry_->FindModel(description.model));
-  const ModelConfig& config = model->model->config();
-  const CorpusFiles read{.paths = files, .format = description.format, .token_dtype = "", .is_cancelled = is_cancelled};
+  CorpusFiles read{
+      .paths = files, .format = description.format, .token_dtype = "", .is_cancelled = is_cancelled, .hold = nullptr};
   auto loaded = std::make_shared<LoadedCorpus>();
-  SUPERPOSE_ASSIGN_OR_RETURN(loaded->corpus, Corpus::Load(read, model->tokenizer.get(), config.vocab_size,
-                                                          config.bos_token_id, config.eos_token_id));
+  SUPERPOSE_ASSIGN_OR_RETURN(*loaded, LoadCorpusFiles(std::move(read), *model, budget_));
   loaded->name = absl::StrCat(kRoom, id.empty() ? loaded->corpus->content_hash().substr(0, kHashDigits) : id);
   loaded->model = description.model;
   loaded->uploaded = true;
@@ -152,21 +154,24 @@ absl::StatusOr<CorpusHandle> CorpusStore::Keep(const CorpusDescription& descript
   const std::string folder = FolderOf(id);
   SUPERPOSE_ASSIGN_OR_RETURN(const bool is_made, HasDescription(folder));
   if (is_made) return Taken(id);  // one that does not load any more
-  absl::Status kept = MoveIn(description, folder);
+  absl::Status kept = MakeFiles(description, folder);
   if (kept.ok()) kept = registry_->AddCorpus(corpus);
-  if (kept.ok()) return corpus;
-  RemoveAll(folder).IgnoreError();  // else the next start does
-  return kept;
+  if (!kept.ok()) {
+    RemoveAll(folder).IgnoreError();  // else the next start does
+    return kept;
+  }
+  for (const std::string& upload : description.uploads) uploads_->Remove(upload).IgnoreError();  // else after a week
+  return corpus;
 }
 
-absl::Status CorpusStore::MoveIn(const CorpusDescription& description, const std::string& folder) {
+absl::Status CorpusStore::MakeFiles(const CorpusDescription& description, const std::string& folder) {
   SUPERPOSE_RETURN_IF_ERROR(RemoveAll(folder));
   SUPERPOSE_RETURN_IF_ERROR(MakeFolder(folder));
   const std::vector<std::string> files = FilesOf(description, folder);
-  std::set<std::string> moved;
+  std::set<std::string> made;
   for (size_t i = 0; i < files.size(); ++i) {
-    if (!moved.insert(files[i]).second) continue;
-    SUPERPOSE_RETURN_IF_ERROR(uploads_->MoveTo(description.uploads[i], files[i]));
+    if (!made.insert(files[i]).second) continue;
+    SUPERPOSE_RETURN_IF_ERROR(uploads_->LinkTo(description.uploads[i], files[i]));
   }
   return WriteDescription(folder, description);
 }

@@ -11,6 +11,7 @@
 #include "server/corpora/corpus_description.h"
 #include "server/jobs/data_folder.h"
 #include "server/runtime/clock.h"
+#include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/uploads/upload_store.h"
 
@@ -31,13 +32,14 @@ struct NewCorpus {
 class CorpusStore {
  public:
   // All must outlive this. Removes half-made corpora and loads the others; what does not load any more (its model is
-  // gone, or another) is left alone, with a warning in the log.
+  // gone, or another, or there is no memory for it) is left alone, with a warning in the log. `budget` may be null.
   static absl::StatusOr<std::unique_ptr<CorpusStore>> Open(const DataFolder* folder, UploadStore* uploads,
-                                                           ModelRegistry* registry, const Clock* clock);
+                                                           ModelRegistry* registry, const Clock* clock,
+                                                           MemoryBudget* budget = nullptr);
 
   // Makes a corpus of complete uploads, which it then owns, and loads it. The same content under the same name again
   // returns what is there. Errors: NAME_INVALID; MODEL_NOT_FOUND; SELECTOR_AMBIGUOUS; CONFIG_INVALID; EMPTY_INPUT;
-  // those of UploadStore::PathOf and Corpus::Load; ALREADY_EXISTS / RESOURCE_EXISTS for other content; CANCELLED.
+  // those of UploadStore::PathOf and LoadCorpusFiles; ALREADY_EXISTS / RESOURCE_EXISTS for other content; CANCELLED.
   absl::StatusOr<CorpusHandle> Create(const NewCorpus& wanted);
 
   // Forgets a corpus and removes its files. CORPUS_NOT_FOUND; NAME_INVALID; FAILED_PRECONDITION / RESOURCE_IN_USE for
@@ -45,8 +47,9 @@ class CorpusStore {
   absl::Status Delete(const std::string& name);
 
  private:
-  CorpusStore(std::string folder, UploadStore* uploads, ModelRegistry* registry, const Clock* clock)
-      : folder_(std::move(folder)), uploads_(uploads), registry_(registry), clock_(clock) {}
+  CorpusStore(std::string folder, UploadStore* uploads, ModelRegistry* registry, const Clock* clock,
+              MemoryBudget* budget)
+      : folder_(std::move(folder)), uploads_(uploads), registry_(registry), clock_(clock), budget_(budget) {}
   std::string FolderOf(const std::string& id) const { return folder_ + "/" + id; }
   absl::Status LoadAll();
   absl::Status LoadOne(const std::string& id);
@@ -55,12 +58,13 @@ class CorpusStore {
   // What is there under this name: null when nothing is.
   absl::StatusOr<CorpusHandle> FindSame(const std::string& id, const CorpusDescription& description);
   absl::StatusOr<CorpusHandle> Keep(const CorpusDescription& description, CorpusHandle corpus);
-  absl::Status MoveIn(const CorpusDescription& description, const std::string& folder);
+  absl::Status MakeFiles(const CorpusDescription& description, const std::string& folder);
 
   const std::string folder_;
   UploadStore* const uploads_;
   ModelRegistry* const registry_;
   const Clock* const clock_;
+  MemoryBudget* const budget_;
   Mutex mutex_;  // held while folders are made and removed
 };
 

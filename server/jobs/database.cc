@@ -11,6 +11,21 @@ namespace {
 // Another connection (a shell that looks at the file, a second server on the same queue) is waited for this long.
 constexpr int kBusyMilliseconds = 10'000;
 
+// Ends a transaction that was not committed, also when its body throws; else every later one would fail. After some
+// errors SQLite has rolled back by itself.
+class RollbackAtEnd {
+ public:
+  explicit RollbackAtEnd(sqlite3* connection) : connection_(connection) {}
+  ~RollbackAtEnd() {
+    if (sqlite3_get_autocommit(connection_) == 0) sqlite3_exec(connection_, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  RollbackAtEnd(const RollbackAtEnd&) = delete;
+  RollbackAtEnd& operator=(const RollbackAtEnd&) = delete;
+
+ private:
+  sqlite3* const connection_;
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Database>> Database::Open(const std::string& path) {
@@ -41,11 +56,9 @@ absl::Status Database::Run(const std::function<absl::Status(sqlite3* connection)
   MutexLock lock(&mutex_);
   // From the start as a writer: a reader that turns writer is refused at once when another one wrote in between.
   SUPERPOSE_RETURN_IF_ERROR(Statement(connection_, "BEGIN IMMEDIATE").Run());
-  absl::Status status = body(connection_);
-  if (status.ok()) status = Statement(connection_, "COMMIT").Run();
-  // After some errors SQLite has rolled back by itself.
-  if (sqlite3_get_autocommit(connection_) == 0) Statement(connection_, "ROLLBACK").Run().IgnoreError();
-  return status;
+  const RollbackAtEnd rollback(connection_);
+  SUPERPOSE_RETURN_IF_ERROR(body(connection_));
+  return Statement(connection_, "COMMIT").Run();
 }
 
 }  // namespace superpose

@@ -27,7 +27,7 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   // Runs body(connection), which returns absl::Status or absl::StatusOr<T>, as one transaction: committed when the
-  // result is OK, else rolled back. Returns the body's result, or why it could not be committed.
+  // result is OK, else, or when it throws, rolled back. Returns the body's result, or why it could not be committed.
   template <typename Body>
   auto Transact(Body&& body) -> std::invoke_result_t<Body, sqlite3*> {
     using Result = std::invoke_result_t<Body, sqlite3*>;

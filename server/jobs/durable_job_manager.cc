@@ -11,6 +11,8 @@
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "server/jobs/folder.h"
+#include "server/jobs/job_rows.h"
+#include "server/jobs/job_snapshots.h"
 #include "server/runtime/reasons.h"
 #include "server/runtime/rpc_status.h"
 #include "server/telemetry/log.h"
@@ -65,8 +67,12 @@ bool MayPass(const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<DurableJobManager>> DurableJobManager::Create(Options options, const JobParts& parts) {
   SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<std::string> recovered,
                              parts.store->Recover(parts.clock->Now(), /*all=*/true));
-  for (const std::string& name : recovered) Log(LogLevel::kInfo, "job recovered", {{"job", name}});
   std::unique_ptr<DurableJobManager> manager(new DurableJobManager(std::move(options), parts));
+  for (const std::string& name : recovered) {
+    Log(LogLevel::kInfo, "job recovered", {{"job", name}});
+    const auto job = parts.store->Get(name);
+    if (job.ok()) manager->RemoveFiles(*job);  // of one that was to be cancelled
+  }
   manager->thread_ = std::thread([self = manager.get()] { self->Run(); });
   return manager;
 }
@@ -95,6 +101,7 @@ void DurableJobManager::EndThread() {
     entry.job->Detach();
     if (draining()) GiveBack(entry);  // it came to no checkpoint in time
   }
+  snapshot_requests_.Refuse(ShuttingDown());
 }
 
 void DurableJobManager::Wake() {
@@ -130,12 +137,15 @@ void DurableJobManager::Attend() {
     leases_.Keep();
     const bool gone = !leases_.Holds(name) || AttendTo(entry);
     if (gone) leases_.Remove(name);
-    MutexLock lock(&mutex_);
-    if (gone) {
-      running_.erase(name);
-    } else {
-      running_[name] = entry;
+    {
+      MutexLock lock(&mutex_);
+      if (gone) {
+        running_.erase(name);
+      } else {
+        running_[name] = entry;
+      }
     }
+    if (gone) AnswerSnapshotRequests(name);
   }
   entries.clear();  // gives the memory of jobs that have ended back
   StartJobs();
@@ -160,18 +170,55 @@ bool DurableJobManager::AttendTo(Entry& entry) {
   return false;
 }
 
+bool DurableJobManager::CheckpointIsDue(const Entry& entry) const {
+  return draining() || parts_.clock->Now() - entry.last_checkpoint >= options_.checkpoint_interval;
+}
+
 bool DurableJobManager::AttendToMoving(Entry& entry) {
-  const absl::Time now = parts_.clock->Now();
-  if (draining() || now - entry.last_checkpoint >= options_.checkpoint_interval) entry.job->AskForBoundary();
+  if (CheckpointIsDue(entry) || snapshot_requests_.Has(entry.job->claim().job.name())) entry.job->AskForBoundary();
   return false;
 }
 
 bool DurableJobManager::AttendToBoundary(Entry& entry) {
-  WriteCheckpoint(entry);
+  if (CheckpointIsDue(entry)) WriteCheckpoint(entry);
   if (draining()) return GiveBack(entry);
-  entry.job->Resume();
-  parts_.executor->AddWork(entry.job->claim().job.owner(), entry.job);
+  bool resumed = false;
+  const auto resume = [&] {
+    if (std::exchange(resumed, true)) return;
+    entry.job->Resume();
+    parts_.executor->AddWork(entry.job->claim().job.owner(), entry.job);
+  };
+  TakeSnapshots(entry, resume);
+  resume();
   return false;
+}
+
+void DurableJobManager::TakeSnapshots(Entry& entry, const std::function<void()>& resume) {
+  const v1::Job job = entry.job->claim().job;
+  const std::vector<SnapshotRequest> requests = snapshot_requests_.Take(job.name());
+  const JobSnapshotParts parts{.snapshots = parts_.snapshots, .clock = parts_.clock, .budget = parts_.budget};
+  const absl::Status taken = TakeJobSnapshots(parts, job, entry.job->work(), requests, KeepWritingOf(entry), resume);
+  if (!taken.ok()) LogProblem("snapshot not taken", job.name(), taken);
+}
+
+void DurableJobManager::AnswerSnapshotRequests(const std::string& name) {
+  const std::vector<SnapshotRequest> requests = snapshot_requests_.Take(name);
+  if (requests.empty()) return;
+  const auto left = SnapshotsLeftBy(name);
+  for (const SnapshotRequest& request : requests) request.done(left);
+}
+
+absl::StatusOr<std::vector<v1::Snapshot>> DurableJobManager::SnapshotsLeftBy(const std::string& name) {
+  if (draining()) return ShuttingDown();
+  SUPERPOSE_ASSIGN_OR_RETURN(const v1::Job job, parts_.store->Get(name));
+  std::vector<v1::Snapshot> snapshots;
+  if (job.state() == v1::JOB_STATE_SUCCEEDED) {
+    SUPERPOSE_ASSIGN_OR_RETURN(snapshots, parts_.snapshots->AtEndOf(name));
+  }
+  if (!snapshots.empty()) return snapshots;
+  return FailedPrecondition(reason::kJobWithoutStatistics, name, " is ",
+                            v1::JobState_Name(job.state()).substr(sizeof("JOB_STATE_") - 1),
+                            " and has no statistics to take a snapshot of");
 }
 
 // What the job made is not lost to a disk that is full for a while: it is stored later, by the next server at the
@@ -227,7 +274,8 @@ KeepWriting DurableJobManager::KeepWritingOf(const Entry& entry) {
 
 // Of a job that will not go on.
 void DurableJobManager::RemoveFiles(const v1::Job& job) {
-  if (job.state() != v1::JOB_STATE_SUCCEEDED && job.state() != v1::JOB_STATE_CANCELLED) return;
+  const bool is_over = job.state() == v1::JOB_STATE_SUCCEEDED || job.state() == v1::JOB_STATE_CANCELLED;
+  if (!is_over || KeepsFiles(job)) return;
   const absl::Status removed = RemoveAll(parts_.folder->FolderOf(job.name()));
   if (!removed.ok()) LogProblem("checkpoints not removed", job.name(), removed);
 }
@@ -264,8 +312,10 @@ void DurableJobManager::StartJobs() {
 absl::StatusOr<std::shared_ptr<MemoryReservation>> DurableJobManager::ReserveMemory(const std::string& name) {
   const auto job = parts_.store->Get(name);
   // What its spec names is gone, or it is: whoever makes its work says so.
-  const auto estimate =
-      job.ok() ? options_.estimate_memory(*job, parts_) : absl::StatusOr<MemoryEstimate>(job.status());
+  const auto estimate = CatchTorch([&]() -> absl::StatusOr<MemoryEstimate> {
+    if (!job.ok()) return job.status();
+    return options_.estimate_memory(*job, parts_);
+  });
   const int64_t bytes = estimate.ok() ? estimate->peak_bytes : 0;
   if (parts_.budget == nullptr || bytes == 0) return std::make_shared<MemoryReservation>();
   SUPERPOSE_RETURN_IF_ERROR(parts_.budget->CheckCanEverFit(
@@ -375,6 +425,20 @@ absl::Status DurableJobManager::Delete(const std::string& name) {
   if (!removed.ok()) LogProblem("a deleted job's files were not removed", name, removed);
   Wake();
   return absl::OkStatus();
+}
+
+void DurableJobManager::TakeSnapshots(const std::string& name, SnapshotRequest request) {
+  if (absl::Status named = CheckName(name); !named.ok()) return request.done(named);
+  {
+    MutexLock lock(&mutex_);
+    if (running_.count(name) > 0) {
+      snapshot_requests_.Add(name, std::move(request));
+      woken_ = true;
+      changed_.NotifyAll();
+      return;
+    }
+  }
+  request.done(SnapshotsLeftBy(name));
 }
 
 std::unique_ptr<JobSubscription> DurableJobManager::Watch(const std::string& name,

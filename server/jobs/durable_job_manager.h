@@ -45,6 +45,7 @@ class DurableJobManager final : public JobManager {
   absl::StatusOr<JobPage> List(const JobFilter& filter, int64_t page_size, const std::string& page_token) override;
   absl::StatusOr<v1::Job> Cancel(const std::string& name) override;
   absl::Status Delete(const std::string& name) override;
+  void TakeSnapshots(const std::string& name, SnapshotRequest request) override;
   std::unique_ptr<JobSubscription> Watch(const std::string& name,
                                          std::function<void(const v1::Job& job)> listener) override;
   void Stop(absl::Time deadline) override;
@@ -73,7 +74,12 @@ class DurableJobManager final : public JobManager {
   bool AttendToMoving(Entry& entry);
   bool AttendToBoundary(Entry& entry);
   bool AttendToDone(Entry& entry);
+  bool CheckpointIsDue(const Entry& entry) const;
   void WriteCheckpoint(Entry& entry);
+  // Takes the snapshots that are due or wanted; `resume` as for TakeJobSnapshots.
+  void TakeSnapshots(Entry& entry, const std::function<void()>& resume);
+  // Tells those who wait for snapshots of a job that is gone what there is.
+  void AnswerSnapshotRequests(const std::string& name);
   bool GiveBack(Entry& entry);
   bool Settle(Entry& entry, JobOutcome outcome);
   // For what writes a job's large files: keeps all leases meanwhile; an error when the job's own is lost
@@ -88,6 +94,8 @@ class DurableJobManager final : public JobManager {
   absl::Status StartJob(const std::string& name, const absl::StatusOr<std::shared_ptr<MemoryReservation>>& memory);
   void CountJobs();
 
+  // What a job that does not run left.
+  absl::StatusOr<std::vector<v1::Snapshot>> SnapshotsLeftBy(const std::string& name);
   v1::Job WithLiveFields(v1::Job job, const std::vector<std::string>& queue_order) const;
   std::shared_ptr<RunningJob> FindRunning(const std::string& name) const;
   std::vector<std::string> QueueOrderNow();
@@ -95,6 +103,7 @@ class DurableJobManager final : public JobManager {
   const Options options_;
   const JobParts parts_;
   JobWatchers watchers_;
+  SnapshotRequests snapshot_requests_;
   JobLeases leases_;  // the manager's thread's
   mutable Mutex mutex_;
   ConditionVariable changed_;

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/jobs/job_store.h"
+#include "server/jobs/snapshot_requests.h"
 #include "superpose/v1/job.pb.h"
 
 namespace superpose {
@@ -37,6 +38,10 @@ class JobManager {
   virtual absl::StatusOr<v1::Job> Cancel(const std::string& name) = 0;
   // Its checkpoints go too; what it made stays.
   virtual absl::Status Delete(const std::string& name) = 0;
+  // Takes snapshots of a running job at its next step boundary, and tells `request` when they are stored; of a job that
+  // has succeeded, those that it ended with. JOB_NOT_FOUND; FAILED_PRECONDITION / JOB_WITHOUT_STATISTICS;
+  // SHUTTING_DOWN.
+  virtual void TakeSnapshots(const std::string& name, SnapshotRequest request) = 0;
 
   // Calls `listener` after every change of the job (state, progress, metrics), from any thread; it must not
   // block, call this object, or take the subscription down. Gives no first call: Subscribe, then Get.

@@ -1,5 +1,9 @@
 #include "server/jobs/job_memory.h"
 
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -7,7 +11,11 @@
 #include "absl/strings/str_join.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "server/analysis/snapshot_analysis.h"
+#include "server/jobs/merge_work.h"
+#include "server/jobs/snapshot_comparison.h"
 #include "server/runtime/reasons.h"
+#include "server/runtime/statistics_memory.h"
 #include "server/runtime/work_memory.h"
 
 namespace superpose {
@@ -17,34 +25,96 @@ bool IsOrBelongsTo(const std::string& name, const std::string& resource) {
   return name == resource || absl::StartsWith(name, absl::StrCat(resource, "/"));
 }
 
-bool Uses(const v1::Job& job, const std::string& resource, MidcoderStore* midcoders) {
-  for (const std::string& name : job.train_midcoder().transcoders()) {
-    if (IsOrBelongsTo(name, resource)) return true;
+bool AnyBelongsTo(const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& resource) {
+  return std::any_of(names.begin(), names.end(),
+                     [&resource](const std::string& name) { return IsOrBelongsTo(name, resource); });
+}
+
+// The transcoder that an artifact was made with; "" where it is gone.
+template <typename Artifact>
+std::string TranscoderOf(const absl::StatusOr<Artifact>& artifact) {
+  return artifact.ok() ? artifact->provenance().transcoder() : "";
+}
+
+bool Uses(const v1::Job& job, const std::string& resource, const ArtifactStores& stores) {
+  switch (job.spec_case()) {
+    case v1::Job::kTrainMidcoder:
+      return AnyBelongsTo(job.train_midcoder().transcoders(), resource);
+    case v1::Job::kCollectStatistics:
+      return AnyBelongsTo(job.collect_statistics().transcoders(), resource);
+    case v1::Job::kEvaluateMidcoder:
+      return IsOrBelongsTo(TranscoderOf(stores.midcoders->Get(job.evaluate_midcoder().midcoder())), resource);
+    case v1::Job::kAnalyzeSnapshot:
+      return IsOrBelongsTo(TranscoderOf(stores.snapshots->Get(job.analyze_snapshot().snapshot())), resource);
+    default:
+      return false;
   }
-  if (!job.has_evaluate_midcoder()) return false;
-  const auto midcoder = midcoders->Get(job.evaluate_midcoder().midcoder());
-  return midcoder.ok() && IsOrBelongsTo(midcoder->provenance().transcoder(), resource);
+}
+
+bool Reads(const v1::Job& job, const std::string& snapshot) {
+  const auto& merged = job.merge_snapshots().snapshots();
+  return job.analyze_snapshot().snapshot() == snapshot ||
+         std::find(merged.begin(), merged.end(), snapshot) != merged.end();
+}
+
+absl::Status CheckNoJob(const std::string& resource, JobStore* jobs,
+                        const std::function<bool(const v1::Job& job)>& uses) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<ActiveJob> active, jobs->Active());
+  std::vector<std::string> users;
+  for (const ActiveJob& one : active) {
+    const auto job = jobs->Get(one.name);
+    if (job.ok() && uses(*job)) users.push_back(one.name);
+  }
+  if (users.empty()) return absl::OkStatus();
+  return FailedPrecondition(reason::kResourceInUse, resource, " is used by ", absl::StrJoin(users, ", "),
+                            ": wait for their end, or cancel them");
+}
+
+absl::StatusOr<MemoryEstimate> EstimateCollectionJob(const v1::StatisticsSpec& spec, const JobParts& parts) {
+  std::vector<v1::Midcoder> midcoders;
+  for (const std::string& name : spec.midcoders()) {
+    SUPERPOSE_ASSIGN_OR_RETURN(v1::Midcoder midcoder, parts.midcoders->Get(name));
+    midcoders.push_back(std::move(midcoder));
+  }
+  return EstimateCollection(*parts.registry, midcoders, spec);
+}
+
+// The merged tensors; those of the parts stay mapped.
+absl::StatusOr<MemoryEstimate> EstimateMerge(const v1::MergeSpec& spec, const JobParts& parts) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Snapshot> snapshots, SnapshotsToMerge(parts.snapshots, spec));
+  return MemoryEstimate{.peak_bytes = BytesOfTensors(snapshots.front())};
 }
 
 }  // namespace
 
 absl::StatusOr<MemoryEstimate> EstimateJobMemory(const v1::Job& job, const JobParts& parts) {
-  if (job.has_train_midcoder()) return EstimateTraining(*parts.registry, job.train_midcoder());
-  if (!job.has_evaluate_midcoder()) return MemoryEstimate();
-  SUPERPOSE_ASSIGN_OR_RETURN(const v1::Midcoder midcoder, parts.midcoders->Get(job.evaluate_midcoder().midcoder()));
-  return EstimateEvaluation(*parts.registry, midcoder, job.evaluate_midcoder());
+  switch (job.spec_case()) {
+    case v1::Job::kTrainMidcoder:
+      return EstimateTraining(*parts.registry, job.train_midcoder());
+    case v1::Job::kEvaluateMidcoder: {
+      SUPERPOSE_ASSIGN_OR_RETURN(const v1::Midcoder midcoder, parts.midcoders->Get(job.evaluate_midcoder().midcoder()));
+      return EstimateEvaluation(*parts.registry, midcoder, job.evaluate_midcoder());
+    }
+    case v1::Job::kCollectStatistics:
+      return EstimateCollectionJob(job.collect_statistics(), parts);
+    case v1::Job::kMergeSnapshots:
+      return EstimateMerge(job.merge_snapshots(), parts);
+    case v1::Job::kAnalyzeSnapshot: {
+      SUPERPOSE_ASSIGN_OR_RETURN(const std::unique_ptr<SnapshotAnalysis> analysis,
+                                 SnapshotAnalysis::Open(job.analyze_snapshot(), *parts.registry, parts.snapshots));
+      return MemoryEstimate{.peak_bytes = analysis->result_bytes()};
+    }
+    default:
+      return MemoryEstimate();
+  }
 }
 
-absl::Status CheckNoJobUses(const std::string& resource, JobStore* jobs, MidcoderStore* midcoders) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<ActiveJob> active, jobs->Active());
-  std::vector<std::string> users;
-  for (const ActiveJob& one : active) {
-    const auto job = jobs->Get(one.name);
-    if (job.ok() && Uses(*job, resource, midcoders)) users.push_back(one.name);
-  }
-  if (users.empty()) return absl::OkStatus();
-  return FailedPrecondition(reason::kResourceInUse, resource, " is used by ", absl::StrJoin(users, ", "),
-                            ": wait for their end, or cancel them");
+absl::Status CheckNoJobUses(const std::string& resource, JobStore* jobs, const ArtifactStores& stores) {
+  return CheckNoJob(resource, jobs, [&](const v1::Job& job) { return Uses(job, resource, stores); });
+}
+
+absl::Status CheckNoJobReads(const std::string& snapshot, JobStore* jobs) {
+  return CheckNoJob(snapshot, jobs, [&snapshot](const v1::Job& job) { return Reads(job, snapshot); });
 }
 
 }  // namespace superpose

@@ -15,6 +15,13 @@ absl::StatusOr<MemoryEstimate> EstimateJobMemory(const v1::Job& job, const JobPa
 
 // FAILED_PRECONDITION / RESOURCE_IN_USE, with the jobs' names, while a queued or running job uses `resource`,
 // "models/{model}" or "models/{model}/transcoders/{id}". Blocks on disk.
-absl::Status CheckNoJobUses(const std::string& resource, JobStore* jobs, MidcoderStore* midcoders);
+struct ArtifactStores {
+  MidcoderStore* midcoders = nullptr;
+  SnapshotStore* snapshots = nullptr;
+};
+absl::Status CheckNoJobUses(const std::string& resource, JobStore* jobs, const ArtifactStores& stores);
+
+// The same for "snapshots/{snapshot}" while a job merges or analyses it.
+absl::Status CheckNoJobReads(const std::string& snapshot, JobStore* jobs);
 
 }  // namespace superpose

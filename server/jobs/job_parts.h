@@ -7,6 +7,7 @@
 #include "server/jobs/job_store.h"
 #include "server/jobs/job_work.h"
 #include "server/jobs/midcoder_store.h"
+#include "server/jobs/snapshot_store.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/device_executor.h"
 #include "server/runtime/memory_budget.h"
@@ -19,6 +20,7 @@ namespace superpose {
 struct JobParts {
   JobStore* store = nullptr;
   MidcoderStore* midcoders = nullptr;
+  SnapshotStore* snapshots = nullptr;
   const DataFolder* folder = nullptr;
   const ModelRegistry* registry = nullptr;
   DeviceExecutor* executor = nullptr;

@@ -1,8 +1,11 @@
 #include "server/jobs/job_rows.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/util/time_util.h>
+
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
@@ -25,35 +28,19 @@ std::string Serialize(const v1::Job& job) {
   return bytes;
 }
 
-v1::Job SpecOf(const v1::Job& job) {
+// Of a job, only what a oneof holds.
+v1::Job Only(const std::string& oneof, const v1::Job& job) {
   v1::Job part;
-  switch (job.spec_case()) {
-    case v1::Job::kTrainMidcoder:
-      *part.mutable_train_midcoder() = job.train_midcoder();
-      break;
-    case v1::Job::kEvaluateMidcoder:
-      *part.mutable_evaluate_midcoder() = job.evaluate_midcoder();
-      break;
-    case v1::Job::SPEC_NOT_SET:
-      break;
-  }
+  const google::protobuf::Reflection& reflection = *job.GetReflection();
+  const google::protobuf::FieldDescriptor* field =
+      reflection.GetOneofFieldDescriptor(job, job.GetDescriptor()->FindOneofByName(oneof));
+  if (field != nullptr) reflection.MutableMessage(&part, field)->CopyFrom(reflection.GetMessage(job, field));
   return part;
 }
 
-v1::Job ResultOf(const v1::Job& job) {
-  v1::Job part;
-  switch (job.result_case()) {
-    case v1::Job::kTrainedMidcoders:
-      *part.mutable_trained_midcoders() = job.trained_midcoders();
-      break;
-    case v1::Job::kEvaluation:
-      *part.mutable_evaluation() = job.evaluation();
-      break;
-    case v1::Job::RESULT_NOT_SET:
-      break;
-  }
-  return part;
-}
+v1::Job SpecOf(const v1::Job& job) { return Only("spec", job); }
+
+v1::Job ResultOf(const v1::Job& job) { return Only("result", job); }
 
 }  // namespace
 

@@ -25,6 +25,9 @@ std::string SpecBytes(const v1::Job& job);
 std::string ProgressBytes(const v1::Job& job);
 std::string OutcomeBytes(v1::JobState state, const v1::Job& job);
 
+// Whether what a job made lies in its own folder, which then stays when it has succeeded: the answer to a question.
+inline bool KeepsFiles(const v1::Job& job) { return job.has_analysis(); }
+
 // Equal for two submissions that ask for the same: spec, as sent, and priority.
 std::string RequestHash(const v1::Job& job);
 

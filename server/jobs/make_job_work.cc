@@ -1,6 +1,9 @@
 #include "lib/base/error.h"
+#include "server/jobs/analysis_work.h"
 #include "server/jobs/evaluation_work.h"
 #include "server/jobs/job_parts.h"
+#include "server/jobs/merge_work.h"
+#include "server/jobs/statistics_work.h"
 #include "server/jobs/training_work.h"
 
 namespace superpose {
@@ -11,6 +14,12 @@ absl::StatusOr<std::unique_ptr<JobWork>> MakeJobWork(const v1::Job& job, const J
       return TrainingWork::Create(job, parts);
     case v1::Job::kEvaluateMidcoder:
       return EvaluationWork::Create(job, parts);
+    case v1::Job::kCollectStatistics:
+      return StatisticsWork::Create(job, parts);
+    case v1::Job::kMergeSnapshots:
+      return MergeWork::Create(job, parts);
+    case v1::Job::kAnalyzeSnapshot:
+      return AnalysisWork::Create(job, parts);
     case v1::Job::SPEC_NOT_SET:
       break;
   }

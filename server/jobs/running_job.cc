@@ -32,7 +32,7 @@ bool RunningJob::RunSlice(const Budget& budget) {
   }
   if (!result.ok()) return HaltAs(Halt::kFailed);
   if (*result) return HaltAs(Halt::kDone);
-  if (boundary_wanted_ && work_->AtBoundary()) return HaltAs(Halt::kAtBoundary);
+  if (work_->AtBoundary() && (boundary_wanted_ || work_->SnapshotIsDue())) return HaltAs(Halt::kAtBoundary);
   return true;
 }
 

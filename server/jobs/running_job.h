@@ -32,7 +32,7 @@ class RunningJob final : public SlicedWork {
 
   bool RunSlice(const Budget& budget) override;
 
-  // At the next step boundary it stands still, to be checkpointed.
+  // At the next step boundary it stands still, to be checkpointed or for a snapshot.
   void AskForBoundary() { boundary_wanted_ = true; }
   // At the next slice it stands still, for good.
   void AskToCancel();

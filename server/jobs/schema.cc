@@ -75,6 +75,14 @@ constexpr const char* kMigrations[] = {
       CREATE UNIQUE INDEX midcoders_by_job ON midcoders (job, layer, job_result) WHERE job <> '';
       CREATE UNIQUE INDEX midcoders_by_request ON midcoders (owner, request_id) WHERE request_id <> '';
     )sql",
+    R"sql(
+      ALTER TABLE snapshots ADD COLUMN job TEXT NOT NULL DEFAULT '';
+      ALTER TABLE snapshots ADD COLUMN job_moment TEXT NOT NULL DEFAULT '';
+      CREATE INDEX snapshots_by_job ON snapshots (job, sequence);
+      CREATE UNIQUE INDEX snapshots_by_job_moment ON snapshots (job, job_moment) WHERE job_moment <> '';
+
+      ALTER TABLE jobs ADD COLUMN keeps_files INTEGER NOT NULL DEFAULT 0;
+    )sql",
 };
 
 absl::Status Execute(sqlite3* connection, const std::string& sql) {

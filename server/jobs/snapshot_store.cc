@@ -1,7 +1,10 @@
 #include "server/jobs/snapshot_store.h"
 
+#include <optional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "server/jobs/artifact_facts.h"
 #include "server/jobs/folder.h"
@@ -11,17 +14,20 @@ namespace {
 
 std::string FileIn(const std::string& folder) { return folder + "/statistics.safetensors"; }
 
-absl::Status WriteFile(const std::string& folder, const v1::Snapshot& snapshot, const TensorMap& tensors) {
+absl::Status WriteFile(const std::string& folder, const v1::Snapshot& snapshot, const TensorMap& tensors,
+                       const KeepWriting& keep_writing) {
   SUPERPOSE_ASSIGN_OR_RETURN(const StringMap metadata, MetadataOf(snapshot, "snapshot"));
   SUPERPOSE_RETURN_IF_ERROR(MakeFolder(folder));
-  return WriteSafetensors(FileIn(folder), tensors, metadata);
+  return WriteSafetensors(FileIn(folder), tensors, metadata, keep_writing);
 }
 
-absl::Status Insert(sqlite3* connection, const v1::Snapshot& snapshot, absl::Time now) {
+absl::Status Insert(sqlite3* connection, const v1::Snapshot& snapshot, const std::string& moment, absl::Time now) {
   const std::string descriptor = snapshot.SerializeAsString();
   Statement insert(connection,
-                   "INSERT INTO snapshots (name, owner, midcoder, descriptor, create_time) VALUES (?, ?, ?, ?, ?)",
-                   snapshot.name(), snapshot.owner(), snapshot.midcoder(), SqlBlob{descriptor}, absl::ToUnixNanos(now));
+                   "INSERT INTO snapshots (name, owner, midcoder, job, job_moment, descriptor, create_time) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                   snapshot.name(), snapshot.owner(), snapshot.midcoder(), snapshot.job(), moment, SqlBlob{descriptor},
+                   absl::ToUnixNanos(now));
   return insert.Run();
 }
 
@@ -30,19 +36,81 @@ absl::Status Insert(sqlite3* connection, const v1::Snapshot& snapshot, absl::Tim
 SnapshotStore::SnapshotStore(const DataFolder* folder, Database* database)
     : folder_(folder), database_(database), table_(database, {"snapshots", "snapshot", reason::kSnapshotNotFound}) {}
 
-absl::StatusOr<v1::Snapshot> SnapshotStore::Add(v1::Snapshot snapshot, const TensorMap& tensors, absl::Time now) {
+absl::StatusOr<v1::Snapshot> SnapshotStore::Add(v1::Snapshot snapshot, const TensorMap& tensors, absl::Time now,
+                                                const KeepWriting& keep_writing) {
+  return Keep(std::move(snapshot), /*moment=*/"", tensors, now, keep_writing);
+}
+
+absl::StatusOr<v1::Snapshot> SnapshotStore::AddAtMoment(v1::Snapshot snapshot, const std::string& moment,
+                                                        const TensorMap& tensors, absl::Time now,
+                                                        const KeepWriting& keep_writing) {
+  const std::string of_layer = absl::StrCat("layer ", snapshot.layer(), ", ", moment);
+  SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Snapshot> before, TakenAtMoment(snapshot.job(), of_layer));
+  if (before.has_value()) return *std::move(before);
+  return Keep(std::move(snapshot), of_layer, tensors, now, keep_writing);
+}
+
+absl::StatusOr<std::optional<v1::Snapshot>> SnapshotStore::TakenAtMoment(const std::string& job,
+                                                                         const std::string& moment) {
+  using Found = absl::StatusOr<std::optional<v1::Snapshot>>;
+  return database_->Transact([&](sqlite3* connection) -> Found {
+    Statement select(connection, "SELECT descriptor FROM snapshots WHERE job = ? AND job_moment = ?", job, moment);
+    SUPERPOSE_ASSIGN_OR_RETURN(const bool found, select.Step());
+    if (!found) return std::nullopt;
+    return table_.Read(select);
+  });
+}
+
+absl::StatusOr<v1::Snapshot> SnapshotStore::Keep(v1::Snapshot snapshot, const std::string& moment,
+                                                 const TensorMap& tensors, absl::Time now,
+                                                 const KeepWriting& keep_writing) {
   SUPERPOSE_RETURN_IF_ERROR(DescribeArtifact("snapshots", tensors, now, &snapshot));
   const std::string folder = folder_->FolderOf(snapshot.name());
-  absl::Status status = WriteFile(folder, snapshot, tensors);
-  if (status.ok()) status = database_->Transact([&](sqlite3* connection) { return Insert(connection, snapshot, now); });
+  absl::Status status = WriteFile(folder, snapshot, tensors, keep_writing);
+  if (status.ok()) {
+    status = database_->Transact([&](sqlite3* connection) { return Insert(connection, snapshot, moment, now); });
+  }
   if (status.ok()) return snapshot;
   RemoveAll(folder).IgnoreError();  // else the sweep at the next start does
   return status;
 }
 
 absl::StatusOr<SnapshotPage> SnapshotStore::List(int64_t page_size, const std::string& page_token,
-                                                 const std::string& midcoder) {
+                                                 const std::string& midcoder, const std::string& job) {
+  if (!midcoder.empty() && !job.empty()) {
+    return InvalidArgument(reason::kConfigInvalid, "midcoder and job are both set: list by one of them");
+  }
+  if (!job.empty()) return table_.List(page_size, page_token, "job", job);
   return table_.List(page_size, page_token, midcoder.empty() ? "" : "midcoder", midcoder);
+}
+
+absl::StatusOr<std::vector<v1::Snapshot>> SnapshotStore::AtEndOf(const std::string& job) {
+  using Found = absl::StatusOr<std::vector<v1::Snapshot>>;
+  return database_->Transact([&](sqlite3* connection) -> Found {
+    Statement select(connection,
+                     "SELECT descriptor FROM snapshots WHERE job = ? AND job_moment LIKE ? ORDER BY sequence", job,
+                     absl::StrCat("%, ", kAtEnd));
+    std::vector<v1::Snapshot> snapshots;
+    while (true) {
+      SUPERPOSE_ASSIGN_OR_RETURN(const bool more, select.Step());
+      if (!more) return snapshots;
+      SUPERPOSE_ASSIGN_OR_RETURN(v1::Snapshot snapshot, table_.Read(select));
+      snapshots.push_back(std::move(snapshot));
+    }
+  });
+}
+
+absl::Status SnapshotStore::DeleteOldAutomatic(const std::string& job, int64_t layer, int64_t keep) {
+  std::string page_token;
+  do {
+    SUPERPOSE_ASSIGN_OR_RETURN(const SnapshotPage page, List(/*page_size=*/0, page_token, /*midcoder=*/"", job));
+    for (const v1::Snapshot& snapshot : page.items) {
+      if (!snapshot.automatic() || snapshot.layer() != layer || --keep >= 0) continue;
+      SUPERPOSE_RETURN_IF_ERROR(Delete(snapshot.name()));
+    }
+    page_token = page.next_page_token;
+  } while (!page_token.empty());
+  return absl::OkStatus();
 }
 
 absl::Status SnapshotStore::Delete(const std::string& name) {

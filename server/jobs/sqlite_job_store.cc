@@ -197,11 +197,11 @@ absl::StatusOr<v1::Job> SqliteJobStore::Finish(const JobClaim& claim, const JobO
     const std::string bytes = OutcomeBytes(outcome.state, outcome.result);
     Statement update(
         connection,
-        absl::StrCat("UPDATE jobs SET state = ?, progress = ?, outcome = ?, end_time = ?, cancel_requested = 0, "
-                     "worker = '', lease_expires = NULL ",
+        absl::StrCat("UPDATE jobs SET state = ?, progress = ?, outcome = ?, keeps_files = ?, end_time = ?, "
+                     "cancel_requested = 0, worker = '', lease_expires = NULL ",
                      kWhereClaimed),
-        outcome.state, SqlBlob{progress}, SqlBlob{bytes}, TimeColumn(now), claim.job.name(), claim.fencing_token,
-        v1::JOB_STATE_RUNNING);
+        outcome.state, SqlBlob{progress}, SqlBlob{bytes}, KeepsFiles(outcome.result), TimeColumn(now), claim.job.name(),
+        claim.fencing_token, v1::JOB_STATE_RUNNING);
     SUPERPOSE_RETURN_IF_ERROR(update.Run());
     return ClaimedJob(connection, claim);
   });

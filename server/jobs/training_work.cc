@@ -9,9 +9,12 @@
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "lib/tensor_io/content_hash.h"
 #include "server/jobs/folder.h"
+#include "server/jobs/restore_checkpoint.h"
 #include "server/runtime/descriptors.h"
 #include "server/runtime/midcoder_specs.h"
+#include "server/runtime/reasons.h"
 #include "server/telemetry/log.h"
 
 namespace superpose {
@@ -26,14 +29,6 @@ absl::StatusOr<TrainerInputs> InputsOf(const TrainingHandles& handles, const v1:
   return inputs;
 }
 
-// Whether the checkpoint's content is to blame, so that an older one may do. A disk or a memory that fails for a while
-// says nothing about it.
-bool IsDamage(const absl::Status& status) {
-  const std::string why = ReasonOf(status);
-  return why == reason::kFileCorrupt || why == reason::kTensorMissing || why == reason::kTensorShapeMismatch ||
-         why == reason::kTensorNotFinite;
-}
-
 std::map<std::string, double> LossesOf(const StepLoss& loss) {
   return {{"loss", loss.loss},
           {"mse_mid", loss.mse_mid},
@@ -46,17 +41,21 @@ std::map<std::string, double> LossesOf(const StepLoss& loss) {
 absl::StatusOr<std::unique_ptr<JobWork>> TrainingWork::Create(const v1::Job& job, const JobParts& parts) {
   SUPERPOSE_ASSIGN_OR_RETURN(TrainingHandles handles, FindTrainingHandles(*parts.registry, job.train_midcoder()));
   SUPERPOSE_ASSIGN_OR_RETURN(TrainerInputs inputs, InputsOf(handles, job.train_midcoder()));
-  return std::unique_ptr<JobWork>(new TrainingWork(job, parts, std::move(handles), std::move(inputs)));
+  SUPERPOSE_ASSIGN_OR_RETURN(TrainerConfig config, TrainerConfigFor(handles, job.train_midcoder()));
+  return std::unique_ptr<JobWork>(
+      new TrainingWork(job, parts, std::move(handles), std::move(inputs), std::move(config)));
 }
 
-TrainingWork::TrainingWork(const v1::Job& job, const JobParts& parts, TrainingHandles handles, TrainerInputs inputs)
+TrainingWork::TrainingWork(const v1::Job& job, const JobParts& parts, TrainingHandles handles, TrainerInputs inputs,
+                           TrainerConfig config)
     : job_(job),
       parts_(parts),
       checkpoints_(parts.folder->FolderOf(job.name())),
       history_(parts.folder->FolderOf(job.name()) + "/history.bin"),
       handles_(std::move(handles)),
       inputs_(std::move(inputs)),
-      config_(TrainerConfigFor(handles_, job.train_midcoder())) {}
+      config_(std::move(config)),
+      schedule_(job.train_midcoder().statistics().snapshot_every_tokens()) {}
 
 absl::StatusOr<bool> TrainingWork::RunSlice(const Budget& budget) {
   if (trainer_ == nullptr) {
@@ -64,7 +63,8 @@ absl::StatusOr<bool> TrainingWork::RunSlice(const Budget& budget) {
     return trainer_->step() == config_.steps;
   }
   const int64_t step_before = trainer_->step();
-  SUPERPOSE_ASSIGN_OR_RETURN(const bool done, trainer_->RunSlice(budget));
+  const Budget until_due([&] { return budget.Exhausted() || SnapshotIsDue(); });
+  SUPERPOSE_ASSIGN_OR_RETURN(const bool done, trainer_->RunSlice(until_due));
   if (trainer_->step() > step_before) {
     newest_losses_ = trainer_->HistorySince(trainer_->step() - 1);
     const int64_t tokens_a_step = trainer_->tokens_seen() / trainer_->step();
@@ -76,26 +76,14 @@ absl::StatusOr<bool> TrainingWork::RunSlice(const Budget& budget) {
 absl::Status TrainingWork::StartTrainer() {
   SUPERPOSE_ASSIGN_OR_RETURN(trainer_, MidcoderTrainer::Create(inputs_, config_));
   start_ = parts_.clock->Now();
-  SUPERPOSE_RETURN_IF_ERROR(Restore());
+  SUPERPOSE_RETURN_IF_ERROR(RestoreCheckpoint(checkpoints_, [this](const SafetensorsFile& file) {
+    return trainer_->Restore(file.tensors(), file.metadata());
+  }));
   flushed_step_ = first_step_ = trainer_->step();
+  schedule_.GoOnFrom(trainer_->tokens_seen());
   SUPERPOSE_RETURN_IF_ERROR(history_.TruncateAfter(flushed_step_));
   if (first_step_ > 0) Log(LogLevel::kInfo, "job resumed", {{"job", job_.name()}, {"step", absl::StrCat(first_step_)}});
   return absl::OkStatus();
-}
-
-absl::Status TrainingWork::Restore() {
-  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<std::string> paths, checkpoints_.NewestFirst());
-  for (const std::string& path : paths) {
-    const absl::Status restored = RestoreFrom(path);
-    if (!IsDamage(restored)) return restored;
-    Log(LogLevel::kWarning, "checkpoint passed over", {{"path", path}, {"error", std::string(restored.message())}});
-  }
-  return absl::OkStatus();
-}
-
-absl::Status TrainingWork::RestoreFrom(const std::string& path) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, SafetensorsFile::Open(path));
-  return trainer_->Restore(file.tensors(), file.metadata());
 }
 
 WorkReport TrainingWork::Report() const {
@@ -152,6 +140,7 @@ absl::StatusOr<v1::Job> TrainingWork::Finish(const KeepWriting& keep_writing) {
   v1::Job result;
   for (int64_t index = 0; index < trainer_->midcoders(); ++index) {
     SUPERPOSE_ASSIGN_OR_RETURN(const v1::Midcoder midcoder, StoreMidcoder(index, history, keep_writing));
+    if (config_.statistics.has_value()) SUPERPOSE_RETURN_IF_ERROR(StoreStatistics(index, midcoder, keep_writing));
     result.mutable_trained_midcoders()->add_midcoders(midcoder.name());
   }
   return result;
@@ -178,12 +167,68 @@ absl::StatusOr<v1::Midcoder> TrainingWork::StoreMidcoder(int64_t index, const st
   if (!losses.empty()) {
     for (const auto& [name, value] : LossesOf(losses.back())) (*midcoder.mutable_final_losses())[name] = value;
   }
-  TensorMap tensors = trainer_->midcoder(index).tensors();
-  SUPERPOSE_RETURN_IF_ERROR(CatchTorch([&] {
-    for (auto& [name, tensor] : tensors) tensor = tensor.cpu();
-    return absl::OkStatus();
-  }));
+  SUPERPOSE_ASSIGN_OR_RETURN(const TensorMap tensors, ParametersOf(index));
   return parts_.midcoders->Add(std::move(midcoder), tensors, losses, parts_.clock->Now(), keep_writing);
+}
+
+absl::StatusOr<TensorMap> TrainingWork::ParametersOf(int64_t index) const {
+  return CatchTorch([&]() -> absl::StatusOr<TensorMap> {
+    TensorMap tensors = trainer_->midcoder(index).tensors();
+    for (auto& [name, tensor] : tensors) tensor = tensor.cpu();
+    return tensors;
+  });
+}
+
+bool TrainingWork::SnapshotIsDue() const {
+  return config_.statistics.has_value() && AtBoundary() && schedule_.IsDue(trainer_->tokens_seen());
+}
+
+absl::StatusOr<std::vector<TakenStatistics>> TrainingWork::TakeStatistics() {
+  if (!config_.statistics.has_value() || trainer_ == nullptr || trainer_->step() == 0) {
+    return FailedPrecondition(reason::kJobWithoutStatistics, job_.name(),
+                              config_.statistics.has_value()
+                                  ? " has counted nothing yet"
+                                  : " collects no statistics: train with them, or collect them afterwards");
+  }
+  schedule_.GoOnFrom(trainer_->tokens_seen());
+  std::vector<TakenStatistics> taken;
+  for (int64_t index = 0; index < trainer_->midcoders(); ++index) {
+    SUPERPOSE_ASSIGN_OR_RETURN(taken.emplace_back(), StatisticsOf(index));
+  }
+  return taken;
+}
+
+absl::StatusOr<TakenStatistics> TrainingWork::StatisticsOf(int64_t index) const {
+  const LayerStatistics& statistics = trainer_->statistics(index);
+  TakenStatistics taken{.snapshot = {}, .tensors = statistics.Tensors()};
+  SUPERPOSE_ASSIGN_OR_RETURN(const TensorMap parameters, ParametersOf(index));
+  v1::Snapshot& snapshot = taken.snapshot;
+  *snapshot.mutable_provenance() =
+      DescribeProvenance(*handles_.model, *handles_.transcoders[index], handles_.corpus.get());
+  snapshot.set_layer(static_cast<int32_t>(config_.layers[index]));
+  snapshot.set_tokens(statistics.tokens());
+  snapshot.set_includes_bos(config_.statistics->include_bos);
+  snapshot.set_moving_parameters(true);
+  snapshot.set_has_feature_ids(taken.tensors.count("feat_ids") > 0);
+  *snapshot.mutable_options() = spec().statistics();
+  snapshot.set_gate(v1::GATE_SOURCE_MIDCODER);
+  snapshot.set_context_length(spec().context_length());
+  snapshot.set_midcoder_hash(ContentHash(parameters));
+  snapshot.mutable_steps()->set_start(0);
+  snapshot.mutable_steps()->set_stop(trainer_->step());
+  taken.tensors.insert(parameters.begin(), parameters.end());
+  return taken;
+}
+
+absl::Status TrainingWork::StoreStatistics(int64_t index, const v1::Midcoder& midcoder,
+                                           const KeepWriting& keep_writing) {
+  SUPERPOSE_ASSIGN_OR_RETURN(TakenStatistics taken, StatisticsOf(index));
+  taken.snapshot.set_midcoder(midcoder.name());
+  taken.snapshot.set_job(job_.name());
+  taken.snapshot.set_owner(job_.owner());
+  return parts_.snapshots
+      ->AddAtMoment(std::move(taken.snapshot), SnapshotStore::kAtEnd, taken.tensors, parts_.clock->Now(), keep_writing)
+      .status();
 }
 
 }  // namespace superpose

@@ -11,6 +11,7 @@
 #include "server/jobs/history_file.h"
 #include "server/jobs/job_parts.h"
 #include "server/jobs/job_work.h"
+#include "server/jobs/snapshot_schedule.h"
 #include "server/runtime/job_handles.h"
 
 namespace superpose {
@@ -27,15 +28,20 @@ class TrainingWork final : public JobWork {
   WorkReport Report() const override;
   absl::StatusOr<bool> WriteCheckpoint(const KeepWriting& keep_writing) override;
   absl::StatusOr<v1::Job> Finish(const KeepWriting& keep_writing) override;
+  bool SnapshotIsDue() const override;
+  absl::StatusOr<std::vector<TakenStatistics>> TakeStatistics() override;
 
  private:
-  TrainingWork(const v1::Job& job, const JobParts& parts, TrainingHandles handles, TrainerInputs inputs);
+  TrainingWork(const v1::Job& job, const JobParts& parts, TrainingHandles handles, TrainerInputs inputs,
+               TrainerConfig config);
   const v1::MidcoderTrainingSpec& spec() const { return job_.train_midcoder(); }
   absl::Status StartTrainer();
-  absl::Status Restore();
-  absl::Status RestoreFrom(const std::string& path);
   std::string PrefixOf(const StepLoss& loss) const;
   absl::Status FlushHistory();
+  // The parameters of a midcoder, on the CPU.
+  absl::StatusOr<TensorMap> ParametersOf(int64_t index) const;
+  absl::StatusOr<TakenStatistics> StatisticsOf(int64_t index) const;
+  absl::Status StoreStatistics(int64_t index, const v1::Midcoder& midcoder, const KeepWriting& keep_writing);
   absl::StatusOr<v1::Midcoder> StoreMidcoder(int64_t index, const std::vector<StepLoss>& history,
                                              const KeepWriting& keep_writing);
 
@@ -50,6 +56,7 @@ class TrainingWork final : public JobWork {
   int64_t flushed_step_ = 0;                  // of the history file
   int64_t first_step_ = 0;                    // of this run
   absl::Time start_;
+  SnapshotSchedule schedule_;
   std::vector<StepLoss> newest_losses_;  // one a midcoder
 };
 

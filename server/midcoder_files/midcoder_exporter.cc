@@ -6,6 +6,7 @@
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/midcoder/reference_file.h"
+#include "lib/statistics/reference_statistics.h"
 #include "server/jobs/folder.h"
 #include "server/jobs/resource_id.h"
 #include "server/runtime/reasons.h"
@@ -65,7 +66,7 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::WriteReferen
                              midcoder.name());
     }
     SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile statistics, snapshots_->Open(request.snapshot()));
-    file.statistics = statistics.tensors();
+    SUPERPOSE_ASSIGN_OR_RETURN(file.statistics, ReferenceStatistics(statistics.tensors()));
   }
   SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(BytesOf(file.parameters) + BytesOf(file.statistics), folder_->path()));
   // The sweep at the next start removes what a crash leaves of it.

@@ -3,7 +3,11 @@
 #include <ATen/ATen.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -13,7 +17,6 @@
 #include "lib/base/sha256.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
-#include "lib/midcoder/reference_file.h"
 #include "server/runtime/descriptors.h"
 #include "server/runtime/reasons.h"
 
@@ -21,6 +24,9 @@ namespace superpose {
 namespace {
 
 constexpr char kReferenceFile[] = "reference .pt";
+
+// Of the description in a file of our own form. Lists show it: one import must not make them longer than a message.
+constexpr size_t kMostDescriptionBytes = size_t{64} << 10;
 
 // What a midcoder belongs to.
 struct Place {
@@ -33,6 +39,11 @@ absl::StatusOr<Place> FindPlace(const ModelRegistry& registry, const std::string
   SUPERPOSE_ASSIGN_OR_RETURN(place.transcoder, registry.FindTranscoder(transcoder));
   SUPERPOSE_ASSIGN_OR_RETURN(place.model, registry.ModelOf(transcoder));
   return place;
+}
+
+MidcoderWidths WidthsOf(const Place& place) {
+  const ModelConfig& config = place.model->model->config();
+  return {.d_sae = place.transcoder->transcoder->d_sae(), .d_model = config.d_model, .d_mlp = config.d_mlp};
 }
 
 ArtifactRequest RequestOf(const v1::ImportMidcoderRequest& request) {
@@ -60,8 +71,10 @@ v1::MidcoderTrainingSpec SpecOf(const ReferenceMidcoder& file, const std::string
 }
 
 int64_t TokensCounted(const TensorMap& statistics) {
+  constexpr double kMost = 1e18;  // no more fit into an integer, whatever the file says
   const auto counts = statistics.find("counts");
-  return counts == statistics.end() ? 0 : static_cast<int64_t>(counts->second.item<double>());
+  if (counts == statistics.end()) return 0;
+  return static_cast<int64_t>(std::clamp(counts->second.item<double>(), 0.0, kMost));
 }
 
 v1::Midcoder DescribeImported(const Place& place, const std::string& owner) {
@@ -102,6 +115,10 @@ absl::StatusOr<v1::Midcoder> DescriptionIn(const SafetensorsFile& file) {
         reason::kFileUnsupported,
         "the safetensors file is no midcoder: its metadata lack format \"superpose.midcoder\" or the "
         "midcoder's description");
+  }
+  if (json->second.size() > kMostDescriptionBytes) {
+    return InvalidArgument(reason::kFileUnsupported, "the midcoder's description in the file's metadata has ",
+                           json->second.size(), " bytes: at most ", kMostDescriptionBytes, " are read");
   }
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;
@@ -144,11 +161,46 @@ absl::StatusOr<v1::Midcoder> MidcoderImporter::Import(const v1::ImportMidcoderRe
                                                       const std::string& owner) {
   SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Midcoder> before,
                              parts_.midcoders->MadeByRequest(owner, RequestOf(request)));
-  if (before.has_value()) return *std::move(before);
+  SUPERPOSE_ASSIGN_OR_RETURN(const MemoryReservation memory, Reserve(request.upload()));
+  if (before.has_value()) {
+    SUPERPOSE_RETURN_IF_ERROR(Complete(*before, request.upload()));
+  } else {
+    SUPERPOSE_ASSIGN_OR_RETURN(before, ImportNew(request, owner));
+  }
+  parts_.uploads->Remove(request.upload()).IgnoreError();  // else it goes after a week
+  return *std::move(before);
+}
+
+// Twice the file: float32 of what may lie there with half of the bits.
+absl::StatusOr<MemoryReservation> MidcoderImporter::Reserve(const std::string& upload) const {
+  const auto path = parts_.uploads->PathOf(upload);
+  if (parts_.budget == nullptr || !path.ok()) return MemoryReservation();  // whoever reads it says what is wrong
+  std::error_code error;
+  const auto bytes = static_cast<int64_t>(std::filesystem::file_size(*path, error));
+  if (error) return MemoryReservation();
+  return parts_.budget->Reserve(MemoryUse::kRequest, 2 * bytes, "importing this midcoder",
+                                "wait for other calls to end, unload something, or raise memory_limit_bytes");
+}
+
+absl::StatusOr<v1::Midcoder> MidcoderImporter::ImportNew(const v1::ImportMidcoderRequest& request,
+                                                         const std::string& owner) {
   SUPERPOSE_ASSIGN_OR_RETURN(const std::string path, parts_.uploads->PathOf(request.upload()));
-  auto imported = IsZip(path) ? ImportReference(path, request, owner) : ImportOwnForm(path, request, owner);
-  if (imported.ok()) parts_.uploads->Remove(request.upload()).IgnoreError();  // else it goes after a week
-  return imported;
+  return IsZip(path) ? ImportReference(path, request, owner) : ImportOwnForm(path, request, owner);
+}
+
+absl::Status MidcoderImporter::Complete(const v1::Midcoder& midcoder, const std::string& upload) {
+  const auto path = parts_.uploads->PathOf(upload);
+  if (!path.ok() || midcoder.imported_from() != kReferenceFile) return absl::OkStatus();
+  SUPERPOSE_ASSIGN_OR_RETURN(const SnapshotPage made, parts_.snapshots->List(1, "", midcoder.name()));
+  if (!made.items.empty()) return absl::OkStatus();
+  SUPERPOSE_ASSIGN_OR_RETURN(const Place place, FindPlace(*parts_.registry, midcoder.provenance().transcoder()));
+  SUPERPOSE_ASSIGN_OR_RETURN(const ReferenceMidcoder file, ReadReferenceMidcoder(*path, WidthsOf(place)));
+  return AddSnapshot(midcoder, file);
+}
+
+absl::Status MidcoderImporter::AddSnapshot(const v1::Midcoder& midcoder, const ReferenceMidcoder& file) {
+  if (file.statistics.empty()) return absl::OkStatus();
+  return parts_.snapshots->Add(DescribeSnapshot(midcoder, file), SnapshotTensors(file), parts_.clock->Now()).status();
 }
 
 absl::StatusOr<v1::Midcoder> MidcoderImporter::ImportReference(const std::string& path,
@@ -159,22 +211,17 @@ absl::StatusOr<v1::Midcoder> MidcoderImporter::ImportReference(const std::string
                            "transcoder is missing: a midcoder's .pt file does not say what it was trained on");
   }
   SUPERPOSE_ASSIGN_OR_RETURN(const Place place, FindPlace(*parts_.registry, request.transcoder()));
-  const ModelConfig& config = place.model->model->config();
-  const MidcoderWidths widths = {
-      .d_sae = place.transcoder->transcoder->d_sae(), .d_model = config.d_model, .d_mlp = config.d_mlp};
-  SUPERPOSE_ASSIGN_OR_RETURN(const ReferenceMidcoder file, ReadReferenceMidcoder(path, widths));
+  SUPERPOSE_ASSIGN_OR_RETURN(const ReferenceMidcoder file, ReadReferenceMidcoder(path, WidthsOf(place)));
   v1::Midcoder midcoder = DescribeImported(place, owner);
   *midcoder.mutable_spec() = SpecOf(file, place.transcoder->name);
   midcoder.set_imported_from(kReferenceFile);
   midcoder.set_tokens(TokensCounted(file.statistics));
-  const absl::Time now = parts_.clock->Now();
-  SUPERPOSE_ASSIGN_OR_RETURN(
-      midcoder, parts_.midcoders->AddImported(std::move(midcoder), file.parameters, RequestOf(request), now));
-  if (file.statistics.empty()) return midcoder;
-  const auto snapshot = parts_.snapshots->Add(DescribeSnapshot(midcoder, file), SnapshotTensors(file), now);
-  if (snapshot.ok()) return midcoder;
-  parts_.midcoders->Delete(midcoder.name()).IgnoreError();
-  return snapshot.status();
+  SUPERPOSE_ASSIGN_OR_RETURN(midcoder, parts_.midcoders->AddImported(std::move(midcoder), file.parameters,
+                                                                     RequestOf(request), parts_.clock->Now()));
+  absl::Status added = AddSnapshot(midcoder, file);
+  if (added.ok()) return midcoder;
+  parts_.midcoders->Delete(midcoder.name()).IgnoreError();  // else the same request completes it
+  return added;
 }
 
 absl::StatusOr<v1::Midcoder> MidcoderImporter::ImportOwnForm(const std::string& path,

@@ -6,6 +6,7 @@
 #include "absl/strings/string_view.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "server/runtime/load_corpus.h"
 #include "server/runtime/reasons.h"
 
 namespace superpose {
@@ -14,9 +15,12 @@ namespace {
 absl::StatusOr<CorpusHandle> FindCorpusOf(const ModelRegistry& registry, const LoadedModel& model,
                                           const std::string& name) {
   SUPERPOSE_ASSIGN_OR_RETURN(CorpusHandle corpus, registry.FindCorpus(name));
-  if (corpus->model == model.name) return corpus;
-  return FailedPrecondition(reason::kConfigInvalid, corpus->name, " is tokenized for ", corpus->model, ", not for ",
-                            model.name);
+  if (corpus->model != model.name) {
+    return FailedPrecondition(reason::kConfigInvalid, corpus->name, " is tokenized for ", corpus->model, ", not for ",
+                              model.name);
+  }
+  SUPERPOSE_RETURN_IF_ERROR(CheckVocabulary(*corpus, model));
+  return corpus;
 }
 
 absl::Status CheckHash(absl::string_view name, absl::string_view hash, absl::string_view trained_on) {
@@ -30,11 +34,15 @@ absl::Status CheckHash(absl::string_view name, absl::string_view hash, absl::str
 
 absl::StatusOr<TrainingHandles> FindTrainingHandles(const ModelRegistry& registry,
                                                     const v1::MidcoderTrainingSpec& spec) {
-  if (spec.transcoders().empty())
-    return InvalidArgument(reason::kEmptyInput, "transcoders is empty: name at least one");
+  return FindTrainingHandles(registry, spec.transcoders(), spec.corpus());
+}
+
+absl::StatusOr<TrainingHandles> FindTrainingHandles(const ModelRegistry& registry, const Names& transcoders,
+                                                    const std::string& corpus) {
+  if (transcoders.empty()) return InvalidArgument(reason::kEmptyInput, "transcoders is empty: name at least one");
   TrainingHandles handles;
   std::set<std::string> names;
-  for (const std::string& selector : spec.transcoders()) {
+  for (const std::string& selector : transcoders) {
     SUPERPOSE_ASSIGN_OR_RETURN(const ModelAndTranscoder found, registry.FindTranscoderWithModel(selector));
     if (handles.model != nullptr && handles.model->name != found.model->name) {
       return InvalidArgument(reason::kConfigInvalid, "the transcoders of one job must be of one model, not of ",
@@ -45,7 +53,7 @@ absl::StatusOr<TrainingHandles> FindTrainingHandles(const ModelRegistry& registr
     handles.model = found.model;
     handles.transcoders.push_back(found.transcoder);
   }
-  SUPERPOSE_ASSIGN_OR_RETURN(handles.corpus, FindCorpusOf(registry, *handles.model, spec.corpus()));
+  SUPERPOSE_ASSIGN_OR_RETURN(handles.corpus, FindCorpusOf(registry, *handles.model, corpus));
   return handles;
 }
 

@@ -8,7 +8,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "lib/base/error.h"
+#include "lib/base/mapped_file.h"
+#include "lib/base/sha256.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "lib/model/model_memory.h"
@@ -27,11 +30,26 @@ absl::StatusOr<MemoryReservation> ReserveForLoading(const LoadContext& context, 
   return context.budget->Reserve(MemoryUse::kLoaded, estimate.peak_bytes, absl::StrCat("loading ", name), kAdvice);
 }
 
-absl::StatusOr<std::shared_ptr<const Tokenizer>> LoadTokenizer(const std::string& folder) {
+// Of the files that Tokenizer::Load reads.
+std::string HashTokenizer(const std::filesystem::path& folder) {
+  Sha256 hash;
+  for (const char* name : {"tokenizer.json", "vocab.json", "merges.txt"}) {
+    const auto file = MappedFile::Open((folder / name).string());
+    if (!file.ok()) continue;
+    hash.Update(absl::StrCat(name, " ", (*file)->size(), "\n"));
+    hash.Update((*file)->text());
+    if (absl::string_view(name) == "tokenizer.json") break;
+  }
+  return hash.HexDigest();
+}
+
+absl::Status LoadTokenizer(const std::string& folder, LoadedModel* loaded) {
   auto tokenizer = Tokenizer::Load(folder);
-  if (tokenizer.ok()) return *std::move(tokenizer);
-  if (ReasonOf(tokenizer.status()) == reason::kTokenizerMissing) return nullptr;
-  return tokenizer.status();
+  if (ReasonOf(tokenizer.status()) == reason::kTokenizerMissing) return absl::OkStatus();
+  SUPERPOSE_RETURN_IF_ERROR(tokenizer.status());
+  loaded->tokenizer = *std::move(tokenizer);
+  loaded->tokenizer_hash = HashTokenizer(folder);
+  return absl::OkStatus();
 }
 
 // How many features are live, and how many are active at a token: what the self-test saw or what the frequencies say,
@@ -108,7 +126,7 @@ absl::StatusOr<ModelHandle> LoadModelFiles(const v1::ModelEntry& entry, const Lo
   const auto residence = std::make_shared<Residence>(std::move(reservation));
   loaded->model = WithResidence<Model>(std::move(model), residence);
   loaded->residence = residence;
-  SUPERPOSE_ASSIGN_OR_RETURN(loaded->tokenizer, LoadTokenizer(entry.path()));
+  SUPERPOSE_RETURN_IF_ERROR(LoadTokenizer(entry.path(), loaded.get()));
   for (const v1::TranscoderEntry& file : entry.transcoder()) {
     SUPERPOSE_ASSIGN_OR_RETURN(TranscoderHandle transcoder, LoadTranscoderFiles(*loaded, file, context));
     loaded->transcoders.push_back(std::move(transcoder));

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/error.h"
+#include "lib/base/status_macros.h"
 #include "server/runtime/reasons.h"
 
 namespace superpose {
@@ -35,18 +36,48 @@ void MemoryReservation::ShrinkTo(int64_t bytes) {
   bytes_ = bytes;
 }
 
+MemoryReservation MemoryReservation::Split(int64_t bytes) {
+  const int64_t taken = std::min(bytes, bytes_);
+  bytes_ -= taken;
+  return {account_, use_, taken};
+}
+
 absl::StatusOr<MemoryReservation> MemoryBudget::Reserve(MemoryUse use, int64_t bytes, absl::string_view what,
                                                         absl::string_view advice) {
-  int64_t free = 0;
-  {
-    const MutexLock lock(&account_->mutex);
-    free = AvailableLocked(use);
-    if (bytes <= free) {
-      account_->used[IndexOf(use)] += bytes;
-      return MemoryReservation(account_, use, bytes);
-    }
+  MemoryReservation reservation(account_, use, 0);
+  SUPERPOSE_RETURN_IF_ERROR(GrowTo(bytes, &reservation, what, advice));
+  return reservation;
+}
+
+absl::Status MemoryBudget::GrowTo(int64_t bytes, MemoryReservation* reservation, absl::string_view what,
+                                  absl::string_view advice) {
+  const int64_t more = bytes - reservation->bytes_;
+  if (more <= 0) return absl::OkStatus();
+  while (const std::optional<Shortage> shortage = Take(reservation->use_, more)) {
+    if (shortage->cache_helps && DropOneOfCache()) continue;
+    return Exceeded(bytes, shortage->free + reservation->bytes_, what, advice);
   }
-  return Exceeded(bytes, free, what, advice);
+  reservation->bytes_ = bytes;
+  return absl::OkStatus();
+}
+
+std::optional<MemoryBudget::Shortage> MemoryBudget::Take(MemoryUse use, int64_t bytes) {
+  const MutexLock lock(&account_->mutex);
+  const int64_t available = AvailableLocked(use);
+  const int64_t free = available - account_->used[IndexOf(MemoryUse::kCache)];
+  if (bytes > free) return Shortage{.free = free, .cache_helps = bytes <= available};
+  account_->used[IndexOf(use)] += bytes;
+  return std::nullopt;
+}
+
+void MemoryBudget::SetCache(std::function<bool()> drop_one) {
+  const MutexLock lock(&cache_mutex_);
+  drop_one_ = std::move(drop_one);
+}
+
+bool MemoryBudget::DropOneOfCache() {
+  const MutexLock lock(&cache_mutex_);
+  return drop_one_ != nullptr && drop_one_();
 }
 
 absl::Status MemoryBudget::CheckCanEverFit(MemoryUse use, int64_t bytes, absl::string_view what,
@@ -63,7 +94,8 @@ absl::Status MemoryBudget::Exceeded(int64_t bytes, int64_t free, absl::string_vi
 }
 
 int64_t MemoryBudget::KeptFrom(MemoryUse use) const {
-  return use == MemoryUse::kRequest ? 0 : std::min(kMostForRequests, limit_ / kShareForRequests);
+  const bool for_request = use == MemoryUse::kRequest || use == MemoryUse::kCache;
+  return for_request ? 0 : std::min(kMostForRequests, limit_ / kShareForRequests);
 }
 
 int64_t MemoryBudget::AvailableLocked(MemoryUse use) const {

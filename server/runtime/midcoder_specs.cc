@@ -7,37 +7,17 @@
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "server/runtime/reasons.h"
+#include "server/runtime/spec_checks.h"
+#include "server/runtime/statistics_specs.h"
 
 namespace superpose {
 namespace {
-
-constexpr int64_t kDefaultContextLength = 128;
-
-CorpusSplit SplitOf(v1::CorpusSplit split) {
-  switch (split) {
-    case v1::CORPUS_SPLIT_TRAIN:
-      return CorpusSplit::kTrain;
-    case v1::CORPUS_SPLIT_HELDOUT:
-      return CorpusSplit::kHeldout;
-    default:
-      return CorpusSplit::kAll;
-  }
-}
 
 v1::CorpusSplit TrainingSplit(const Corpus& corpus) {
   return corpus.documents() > 0 ? v1::CORPUS_SPLIT_TRAIN : v1::CORPUS_SPLIT_ALL;
 }
 
-// So large that nobody needs more, so small that no product of them overflows.
-constexpr int64_t kMostSteps = 1'000'000'000;
-constexpr int64_t kMostTokens = 1'000'000'000'000'000;
-constexpr int64_t kMostSequences = 65536;
 constexpr int64_t kMostVariants = 256;
-
-absl::Status CheckCount(absl::string_view field, int64_t value, int64_t most) {
-  if (value >= 1 && value <= most) return absl::OkStatus();
-  return InvalidArgument(reason::kConfigInvalid, field, " is ", value, ": it must be 1 .. ", most);
-}
 
 void FillTrainingDefaults(v1::MidcoderTrainingSpec* spec) {
   if (spec->mid_form() == v1::MID_FORM_UNSPECIFIED) spec->set_mid_form(v1::MID_FORM_D_MLP);
@@ -108,19 +88,6 @@ std::vector<TrainerVariant> SweepOf(const v1::MidcoderTrainingSpec& spec) {
   return sweep;
 }
 
-// The context length to use when the caller left it out.
-int64_t StandardContextLength(const LoadedModel& model, const Corpus& corpus) {
-  if (corpus.is_array()) return corpus.row_length();
-  return std::min(kDefaultContextLength, model.model->config().n_positions);
-}
-
-absl::Status CheckContextLength(const LoadedModel& model, int64_t context_length) {
-  int64_t longest = model.model->config().n_positions;
-  if (context_length >= 2 && context_length <= longest) return absl::OkStatus();
-  return InvalidArgument(context_length < 2 ? reason::kConfigInvalid : reason::kContextExceeded, "context_length is ",
-                         context_length, ": it must be 2 .. ", longest, " for ", model.name);
-}
-
 }  // namespace
 
 absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry& registry,
@@ -135,7 +102,11 @@ absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry
   SUPERPOSE_RETURN_IF_ERROR(CheckContextLength(*handles.model, spec.context_length()));
   SUPERPOSE_RETURN_IF_ERROR(CheckCounts(spec));
   SUPERPOSE_RETURN_IF_ERROR(CheckGrid(spec.grid()));
-  SUPERPOSE_RETURN_IF_ERROR(ValidateTrainerConfig(TrainerConfigFor(handles, spec)));
+  if (spec.has_statistics()) {
+    SUPERPOSE_ASSIGN_OR_RETURN(*spec.mutable_statistics(), ResolveStatisticsOptions(spec.statistics()));
+  }
+  SUPERPOSE_ASSIGN_OR_RETURN(const TrainerConfig config, TrainerConfigFor(handles, spec));
+  SUPERPOSE_RETURN_IF_ERROR(ValidateTrainerConfig(config));
   SUPERPOSE_RETURN_IF_ERROR(SequencesFor(*handles.corpus, spec).status());
   return spec;
 }
@@ -179,7 +150,7 @@ v1::MidcoderTrainingSpec SpecOfVariant(v1::MidcoderTrainingSpec spec, const Trai
   return spec;
 }
 
-TrainerConfig TrainerConfigFor(const TrainingHandles& handles, const v1::MidcoderTrainingSpec& spec) {
+absl::StatusOr<TrainerConfig> TrainerConfigFor(const TrainingHandles& handles, const v1::MidcoderTrainingSpec& spec) {
   TrainerConfig config{
       .form = spec.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp,
       .gate = spec.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu,
@@ -193,8 +164,16 @@ TrainerConfig TrainerConfigFor(const TrainingHandles& handles, const v1::Midcode
       .mse_out_param = spec.mse_out_param(),
       .order = spec.order() == v1::SEQUENCE_ORDER_SEQUENTIAL ? SequenceOrder::kSequential : SequenceOrder::kShuffled,
       .seed = spec.seed(),
-      .sweep = SweepOf(spec)};
+      .sweep = SweepOf(spec),
+      .statistics = {}};
   for (const TranscoderHandle& transcoder : handles.transcoders) config.layers.push_back(transcoder->layer);
+  if (!spec.has_statistics()) return config;
+  TrainingStatistics& statistics = config.statistics.emplace();
+  statistics.include_bos = spec.statistics().include_bos();
+  for (const TranscoderHandle& transcoder : handles.transcoders) {
+    SUPERPOSE_ASSIGN_OR_RETURN(statistics.layers.emplace_back(),
+                               StatisticsOptionsFor(spec.statistics(), *transcoder->transcoder, GateSource::kMidcoder));
+  }
   return config;
 }
 

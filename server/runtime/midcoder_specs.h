@@ -30,8 +30,8 @@ int64_t StepsOf(const v1::MidcoderTrainingSpec& spec);
 // What a midcoder of a sweep was trained with: the spec without its grid.
 v1::MidcoderTrainingSpec SpecOfVariant(v1::MidcoderTrainingSpec spec, const TrainerVariant& variant);
 
-// What a resolved spec tells the trainer.
-TrainerConfig TrainerConfigFor(const TrainingHandles& handles, const v1::MidcoderTrainingSpec& spec);
+// What a resolved spec tells the trainer. Errors: those of StatisticsOptionsFor.
+absl::StatusOr<TrainerConfig> TrainerConfigFor(const TrainingHandles& handles, const v1::MidcoderTrainingSpec& spec);
 
 // The sequences that a resolved spec reads.
 absl::StatusOr<std::shared_ptr<const TokenSequences>> SequencesFor(const LoadedCorpus& corpus,

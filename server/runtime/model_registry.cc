@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "server/runtime/load_corpus.h"
 #include "server/runtime/load_model.h"
 #include "server/runtime/reasons.h"
 
@@ -90,7 +91,7 @@ absl::StatusOr<std::unique_ptr<ModelRegistry>> ModelRegistry::Load(const v1::Ser
     SUPERPOSE_RETURN_IF_ERROR(registry->AddModel(*std::move(model)));
   }
   for (const v1::CorpusEntry& entry : config.corpus()) {
-    absl::Status loaded = registry->LoadCorpus(entry);
+    absl::Status loaded = registry->LoadCorpus(entry, budget);
     if (!loaded.ok()) return WithContext(loaded, absl::StrCat("corpus \"", entry.name(), "\""));
   }
   for (const v1::ModelEntry& entry : config.model()) {
@@ -109,19 +110,14 @@ absl::Status ModelRegistry::LoadTranscoders(const v1::ModelEntry& model, const L
   return absl::OkStatus();
 }
 
-absl::Status ModelRegistry::LoadCorpus(const v1::CorpusEntry& entry) {
+absl::Status ModelRegistry::LoadCorpus(const v1::CorpusEntry& entry, MemoryBudget* budget) {
   std::string model_name = absl::StrCat("models/", entry.model());
   SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, FindModel(model_name));
-  const ModelConfig& config = model->model->config();
   CorpusFiles files;
   files.paths.assign(entry.path().begin(), entry.path().end());
   files.token_dtype = entry.token_dtype();
-  SUPERPOSE_ASSIGN_OR_RETURN(auto corpus, Corpus::Load(files, model->tokenizer.get(), config.vocab_size,
-                                                       config.bos_token_id, config.eos_token_id));
-  LoadedCorpus loaded;
+  SUPERPOSE_ASSIGN_OR_RETURN(LoadedCorpus loaded, LoadCorpusFiles(std::move(files), *model, budget));
   loaded.name = absl::StrCat("corpora/", entry.name());
-  loaded.model = model_name;
-  loaded.corpus = std::move(corpus);
   return AddCorpus(std::make_shared<LoadedCorpus>(std::move(loaded)));
 }
 

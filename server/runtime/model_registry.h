@@ -40,6 +40,7 @@ struct LoadedModel {
   std::string name;  // "models/{model}"
   std::shared_ptr<const Model> model;
   std::shared_ptr<const Tokenizer> tokenizer;  // null: token input only
+  std::string tokenizer_hash;                  // of its files; empty where there is none
   std::vector<TranscoderHandle> transcoders;   // by layer, then name
   std::weak_ptr<Residence> residence;          // of `model`
 };
@@ -51,10 +52,21 @@ struct ModelAndTranscoder {
   TranscoderHandle transcoder;  // one of the model's
 };
 
+// What token ids mean.
+struct Vocabulary {
+  int64_t size = 0;
+  int64_t bos_token_id = 0;
+  int64_t eos_token_id = 0;
+  std::string tokenizer;  // LoadedModel::tokenizer_hash; empty where none had a part in it
+
+  bool operator==(const Vocabulary&) const = default;
+};
+
 struct LoadedCorpus {
   std::string name;   // "corpora/{corpus}"
   std::string model;  // "models/{model}"
   std::shared_ptr<const Corpus> corpus;
+  Vocabulary vocabulary;  // of the model, when this was loaded
   bool uploaded = false;  // else it is of the config file
   std::string owner;      // of an uploaded one
   absl::Time create_time;
@@ -107,7 +119,7 @@ class ModelRegistry {
 
  private:
   ModelRegistry() = default;
-  absl::Status LoadCorpus(const v1::CorpusEntry& entry);
+  absl::Status LoadCorpus(const v1::CorpusEntry& entry, MemoryBudget* budget);
   absl::Status LoadTranscoders(const v1::ModelEntry& model, const LoadContext& context);
 
   mutable Mutex mutex_;

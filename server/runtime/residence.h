@@ -9,7 +9,7 @@
 
 namespace superpose {
 
-// The memory that a model or transcoder takes, for as long as anybody holds the thing. Thread-safe.
+// The memory that something loaded takes, for as long as anybody holds the thing. Thread-safe.
 class Residence {
  public:
   explicit Residence(MemoryReservation reservation) : reservation_(std::move(reservation)) {}

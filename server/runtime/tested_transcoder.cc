@@ -2,6 +2,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "server/runtime/load_corpus.h"
 #include "server/runtime/reasons.h"
 #include "server/runtime/self_test_tokens.h"
 #include "server/telemetry/log.h"
@@ -20,11 +21,11 @@ absl::Status CheckFits(const TranscoderFile& file, const Model& model, int64_t l
                             ", but the config puts it on layer ", layer);
 }
 
-// The first corpus of the model, by name; null when there is none.
+// The first corpus of the model, by name, whose ids it knows; null when there is none.
 CorpusHandle FindCorpusOf(const LoadedModel& model, const ModelRegistry* registry) {
   if (registry == nullptr) return nullptr;
   for (const auto& [name, corpus] : registry->corpora()) {
-    if (corpus->model == model.name) return corpus;
+    if (corpus->model == model.name && CheckVocabulary(*corpus, model).ok()) return corpus;
   }
   return nullptr;
 }

@@ -1,6 +1,7 @@
 #include "server/runtime/work_memory.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
@@ -21,6 +22,7 @@ struct Training {
   MemoryEstimate Estimate(int64_t batch_size, int64_t layers) const {
     TrainerConfig smaller = config;
     smaller.batch_size = batch_size;
+    if (smaller.statistics.has_value()) smaller.statistics->layers.resize(layers);
     const std::vector<TranscoderShape> first(transcoders.begin(), transcoders.begin() + layers);
     return EstimateMidcoderTraining(model->model->config(), smaller, context_length, first);
   }
@@ -28,10 +30,9 @@ struct Training {
 
 absl::StatusOr<Training> FindTraining(const ModelRegistry& registry, const v1::MidcoderTrainingSpec& spec) {
   SUPERPOSE_ASSIGN_OR_RETURN(const TrainingHandles handles, FindTrainingHandles(registry, spec));
-  Training training{.model = handles.model,
-                    .config = TrainerConfigFor(handles, spec),
-                    .context_length = spec.context_length(),
-                    .transcoders = {}};
+  SUPERPOSE_ASSIGN_OR_RETURN(TrainerConfig config, TrainerConfigFor(handles, spec));
+  Training training{
+      .model = handles.model, .config = std::move(config), .context_length = spec.context_length(), .transcoders = {}};
   for (const TranscoderHandle& transcoder : handles.transcoders) training.transcoders.push_back(ShapeOf(*transcoder));
   return training;
 }

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <set>
+#include <tuple>
+#include <variant>
 
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "server/runtime/descriptors.h"
+#include "server/runtime/feature_selectors.h"
 #include "server/runtime/reasons.h"
 #include "server/runtime/work_memory.h"
 
@@ -52,15 +55,19 @@ absl::Status ActivationQuery::TakeFilters(const v1::ActivationsQuery& query) {
   if (query.top_k() < 0)
     return InvalidArgument(reason::kConfigInvalid, "top_k is ", query.top_k(), ": it must be 0 or more");
   top_k_ = query.top_k();
-  feature_ids_.assign(query.feature_ids().begin(), query.feature_ids().end());
-  std::sort(feature_ids_.begin(), feature_ids_.end());
-  feature_ids_.erase(std::unique(feature_ids_.begin(), feature_ids_.end()), feature_ids_.end());
-  if (feature_ids_.empty()) return absl::OkStatus();
+  if (!query.feature_ids().empty() && query.has_features())
+    return InvalidArgument(reason::kConfigInvalid, "feature_ids and features are both set: choose features by one");
+  FeatureSelection selection;
+  if (query.has_features()) {
+    SUPERPOSE_ASSIGN_OR_RETURN(selection, SelectionOf(query.features()));
+  } else if (!query.feature_ids().empty()) {
+    selection = std::vector<int64_t>(query.feature_ids().begin(), query.feature_ids().end());
+  }
+  if (std::holds_alternative<std::monostate>(selection)) return absl::OkStatus();
   for (const TranscoderHandle& transcoder : transcoders_) {
-    const int64_t d_sae = transcoder->transcoder->d_sae();
-    if (feature_ids_.front() >= 0 && feature_ids_.back() < d_sae) continue;
-    return InvalidArgument(reason::kFeatureOutOfRange, "feature_ids must be in 0 .. ", d_sae - 1, " for ",
-                           transcoder->name);
+    SUPERPOSE_ASSIGN_OR_RETURN(const at::Tensor ids,
+                               SelectFeatures(selection, *transcoder->transcoder, /*snapshot=*/nullptr));
+    feature_ids_.push_back(std::get<0>(at::_unique(ids)));
   }
   return absl::OkStatus();
 }
@@ -87,6 +94,13 @@ std::string ActivationQuery::WhatFits(int64_t begin, int64_t end, int64_t room) 
   return absl::StrCat(fit, " of these ", end - begin, " sequences would fit");
 }
 
+absl::StatusOr<MemoryReservation> ActivationQuery::ReserveTokens(MemoryBudget* budget) const {
+  const int64_t bytes =
+      tokens() * static_cast<int64_t>(sizeof(int32_t)) + sequences() * static_cast<int64_t>(sizeof(TokenSequence));
+  return budget->Reserve(MemoryUse::kRequest, bytes, "keeping the tokens of this request",
+                         "ask for fewer sequences at a time");
+}
+
 absl::StatusOr<MemoryReservation> ActivationQuery::Reserve(MemoryBudget* budget, int64_t begin, int64_t end) const {
   const int64_t bytes = PeakBytes(begin, end), room = budget->Available(MemoryUse::kRequest);
   const std::string advice = bytes > room ? WhatFits(begin, end, room) : "";
@@ -111,7 +125,7 @@ absl::StatusOr<std::vector<SparseActivations>> ActivationQuery::ComputeLayers(in
   SUPERPOSE_ASSIGN_OR_RETURN(std::vector<SparseActivations> computed,
                              ComputeFeatureActivations(*model_->model, layers, part));
   SUPERPOSE_RETURN_IF_ERROR(CatchTorch([&] {
-    for (SparseActivations& layer : computed) layer = ToCpu(Filter(std::move(layer)));
+    for (size_t i = 0; i < computed.size(); ++i) computed[i] = ToCpu(Filter(i, std::move(computed[i])));
     return absl::OkStatus();
   }));
   return computed;
@@ -137,10 +151,9 @@ absl::StatusOr<v1::Activations> ActivationQuery::Describe(int64_t begin, int64_t
   });
 }
 
-SparseActivations ActivationQuery::Filter(SparseActivations activations) const {
+SparseActivations ActivationQuery::Filter(size_t index, SparseActivations activations) const {
   if (!feature_ids_.empty()) {
-    const at::Tensor ids = at::tensor(feature_ids_, at::kLong).to(activations.values.device());
-    activations = KeepFeatures(activations, ids);
+    activations = KeepFeatures(activations, feature_ids_[index].to(activations.values.device()));
   }
   return top_k_ > 0 ? KeepTopK(activations, top_k_) : activations;
 }

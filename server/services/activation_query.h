@@ -29,6 +29,8 @@ class ActivationQuery {
   int64_t PartEnd(int64_t begin, int64_t most_tokens) const {
     return superpose::PartEnd(sequences_, begin, most_tokens);
   }
+  // What the sequences themselves take, for as long as this lives. MEMORY_EXCEEDED.
+  absl::StatusOr<MemoryReservation> ReserveTokens(MemoryBudget* budget) const;
   // The memory that Compute() for these sequences takes, and its answer after that. MEMORY_EXCEEDED says how many would
   // fit.
   absl::StatusOr<MemoryReservation> Reserve(MemoryBudget* budget, int64_t begin, int64_t end) const;
@@ -48,12 +50,13 @@ class ActivationQuery {
   absl::Status TakeFilters(const v1::ActivationsQuery& query);
   int64_t PeakBytes(int64_t begin, int64_t end) const;
   std::string WhatFits(int64_t begin, int64_t end, int64_t room) const;
-  SparseActivations Filter(SparseActivations activations) const;
+  // Of the transcoder of that index.
+  SparseActivations Filter(size_t index, SparseActivations activations) const;
 
   ModelHandle model_;
   std::vector<TranscoderHandle> transcoders_;
   std::vector<TokenSequence> sequences_;
-  std::vector<int64_t> feature_ids_;  // ascending; empty: all
+  std::vector<at::Tensor> feature_ids_;  // one a transcoder, ascending; empty: all
   int64_t top_k_ = 0;                 // 0: all
 };
 

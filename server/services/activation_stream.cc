@@ -5,6 +5,7 @@
 
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/base/torch_guard.h"
 #include "server/runtime/reasons.h"
 #include "server/services/grpc_status.h"
 
@@ -25,6 +26,12 @@ void ActivationStream::Start(absl::StatusOr<ActivationQuery> query) {
     End(query.status());
     return;
   }
+  absl::StatusOr<MemoryReservation> tokens = query->ReserveTokens(budget_);
+  if (!tokens.ok()) {
+    End(tokens.status());
+    return;
+  }
+  tokens_ = *std::move(tokens);
   query_ = *std::move(query);
   SubmitPart(/*continues=*/false);
 }
@@ -53,7 +60,7 @@ absl::StatusOr<v1::Activations> ActivationStream::ComputeSequences(int64_t begin
 void ActivationStream::ComputePart() {
   const int64_t begin = next_sequence_;
   next_sequence_ = query_->PartEnd(begin, std::min(kPartTokens, limits_.max_unary_tokens));
-  absl::StatusOr<v1::Activations> activations = ComputeSequences(begin, next_sequence_);
+  absl::StatusOr<v1::Activations> activations = CatchTorch([&] { return ComputeSequences(begin, next_sequence_); });
   if (!activations.ok()) {
     End(activations.status());
     return;

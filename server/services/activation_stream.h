@@ -42,6 +42,7 @@ class ActivationStream final : public grpc::ServerWriteReactor<v1::StreamActivat
   const Limits limits_;
   const absl::Time deadline_;
   CallRecord record_;
+  MemoryReservation tokens_;  // of the query: a stream may have any number, and is read at its reader's pace
   std::optional<ActivationQuery> query_;
   int64_t next_sequence_ = 0;
   MemoryReservation memory_;  // of the part under way: to compute it, then to send it

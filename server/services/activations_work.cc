@@ -8,11 +8,19 @@
 #include "server/runtime/reasons.h"
 
 namespace superpose {
+namespace {
+
+// As a message and on its way.
+constexpr int64_t kCopiesOfAnswer = 2;
+
+}  // namespace
 
 absl::StatusOr<bool> ActivationsWork::RunPart(v1::GetActivationsResponse* response) {
   SUPERPOSE_RETURN_IF_ERROR(ComputePart());
   if (next_sequence_ < query_.sequences()) return false;
   SUPERPOSE_RETURN_IF_ERROR(Answer(response));
+  layers_.clear();
+  memory_.ShrinkTo(kCopiesOfAnswer * static_cast<int64_t>(response->ByteSizeLong()));
   return true;
 }
 

@@ -31,7 +31,7 @@ class ActivationsWork {
   const ActivationQuery query_;
   MemoryBudget* const budget_;
   const Limits limits_;
-  MemoryReservation memory_;  // for all of it, from the first part on
+  MemoryReservation memory_;  // for all of it, from the first part on; after the last for the answer
   int64_t next_sequence_ = 0;
   std::vector<std::vector<SparseActivations>> layers_;  // of each the parts so far
 };

@@ -10,6 +10,7 @@
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "server/runtime/reasons.h"
+#include "server/runtime/rpc_status.h"
 #include "server/services/grpc_status.h"
 #include "server/services/limits.h"
 #include "server/telemetry/log.h"
@@ -47,7 +48,7 @@ void CallRecord::End(const absl::Status& status) {
        {"ms", milliseconds},
        {"code", absl::StatusCodeToString(status.code())},
        {"reason", ReasonOf(status)},
-       {"error", std::string(status.message())}});
+       {"error", MessageToSend(status.message())}});
 }
 
 UnaryCall::UnaryCall(grpc::CallbackServerContext* context, Metrics* metrics, std::string method)

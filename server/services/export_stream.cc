@@ -14,21 +14,20 @@ constexpr int64_t kChunkBytes = int64_t{1} << 20;
 
 }  // namespace
 
-ExportStream::ExportStream(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker)
-    : worker_(worker), record_(metrics, "ExportMidcoder", UserOf(*context)) {}
+ExportStream::ExportStream(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker, int64_t offset)
+    : worker_(worker), record_(metrics, "ExportMidcoder", UserOf(*context)), next_offset_(offset) {}
 
-void ExportStream::Start(absl::StatusOr<std::shared_ptr<const MappedFile>> file, int64_t offset) {
+void ExportStream::Start(absl::StatusOr<std::shared_ptr<const MappedFile>> file) {
   if (!file.ok()) {
     End(file.status());
     return;
   }
   file_ = *std::move(file);
   const auto size = static_cast<int64_t>(file_->size());
-  if (offset < 0 || offset > size) {
-    End(InvalidArgument(reason::kConfigInvalid, "start_offset is ", offset, ": it must be in 0 .. ", size));
+  if (next_offset_ < 0 || next_offset_ > size) {
+    End(InvalidArgument(reason::kConfigInvalid, "start_offset is ", next_offset_, ": it must be in 0 .. ", size));
     return;
   }
-  next_offset_ = offset;
   response_.set_size_bytes(size);
   WriteNextChunk();
 }

@@ -16,11 +16,11 @@ namespace superpose {
 // the reader has taken the one before. Deletes itself.
 class ExportStream final : public grpc::ServerWriteReactor<v1::ExportMidcoderResponse> {
  public:
-  ExportStream(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker);
+  // The first byte sent is the one at `offset` of the file.
+  ExportStream(grpc::CallbackServerContext* context, Metrics* metrics, Worker* worker, int64_t offset);
 
-  // Once, away from gRPC's threads. The first byte sent is the one at `offset` of the file; CONFIG_INVALID when there
-  // is none.
-  void Start(absl::StatusOr<std::shared_ptr<const MappedFile>> file, int64_t offset);
+  // Once. CONFIG_INVALID when the file has no such offset.
+  void Start(absl::StatusOr<std::shared_ptr<const MappedFile>> file);
 
   void OnWriteDone(bool ok) override;
   void OnDone() override { delete this; }
@@ -33,7 +33,7 @@ class ExportStream final : public grpc::ServerWriteReactor<v1::ExportMidcoderRes
   Worker* const worker_;
   CallRecord record_;
   std::shared_ptr<const MappedFile> file_;
-  int64_t next_offset_ = 0;
+  int64_t next_offset_;
   v1::ExportMidcoderResponse response_;
 };
 

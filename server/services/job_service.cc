@@ -30,7 +30,10 @@ grpc::ServerUnaryReactor* JobServiceImpl::ListJobs(grpc::CallbackServerContext* 
 grpc::ServerWriteReactor<v1::WatchJobResponse>* JobServiceImpl::WatchJob(grpc::CallbackServerContext* context,
                                                                          const v1::WatchJobRequest* request) {
   auto* watch = new JobWatch(context, metrics_, &watches_);
-  if (const absl::Status room = CheckOpenCalls(*metrics_); !room.ok()) watch->End(room);
+  if (const absl::Status room = CheckOpenCalls(*metrics_); !room.ok()) {
+    watch->Refuse(room);
+    return watch;
+  }
   worker_->Post([this, watch, request] { watch->Start(manager_, request->name()); });
   return watch;
 }

@@ -66,6 +66,17 @@ void JobWatch::Start(JobManager* manager, const std::string& name) {
   Take(step);
 }
 
+void JobWatch::Refuse(const absl::Status& status) {
+  Step step;
+  {
+    MutexLock lock(&mutex_);
+    starting_ = false;
+    if (!end_.has_value()) end_ = status;
+    step = NextStep();
+  }
+  Take(step);
+}
+
 void JobWatch::Deliver(const v1::Job& job) {
   Step step;
   {

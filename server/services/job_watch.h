@@ -39,6 +39,8 @@ class JobWatch final : public grpc::ServerWriteReactor<v1::WatchJobResponse> {
 
   // Once, on a thread that may block.
   void Start(JobManager* manager, const std::string& name);
+  // In the place of Start(): ends the call.
+  void Refuse(const absl::Status& status);
   // Ends the call as soon as no write is under way; the first end holds.
   void End(const absl::Status& status);
 

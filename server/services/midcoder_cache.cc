@@ -2,15 +2,21 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
+#include "server/runtime/residence.h"
 
 namespace superpose {
 namespace {
 
 // GPT-2 small's has 300 MB.
 constexpr size_t kMostEntries = 2;
+
+constexpr char kAdvice[] = "wait for other calls to end, unload something, or raise memory_limit_bytes";
 
 // So that the device's thread will not wait for the disk.
 void ReadPages(const TensorMap& tensors) {
@@ -21,7 +27,19 @@ void ReadPages(const TensorMap& tensors) {
   }
 }
 
+int64_t BytesOf(const TensorMap& tensors) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
+}
+
 }  // namespace
+
+MidcoderCache::MidcoderCache(MidcoderStore* store, MemoryBudget* budget) : store_(store), budget_(budget) {
+  budget_->SetCache([this] { return DropOne(); });
+}
+
+MidcoderCache::~MidcoderCache() { budget_->SetCache(nullptr); }
 
 absl::StatusOr<OpenMidcoder> MidcoderCache::Open(const std::string& name) {
   OpenMidcoder midcoder;
@@ -41,13 +59,28 @@ absl::StatusOr<std::shared_ptr<const Midcoder>> MidcoderCache::Load(const OpenMi
   const v1::MidcoderTrainingSpec& spec = midcoder.facts.spec();
   const MidForm form = spec.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp;
   const MidGate gate = spec.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu;
+  SUPERPOSE_ASSIGN_OR_RETURN(MemoryReservation memory,
+                             budget_->Reserve(MemoryUse::kCache, BytesOf(midcoder.weights),
+                                              absl::StrCat("loading ", midcoder.facts.name()), kAdvice));
   SUPERPOSE_ASSIGN_OR_RETURN(Midcoder made,
                              Midcoder::FromTensors(form, gate, midcoder.facts.layer(), model, d_sae, midcoder.weights));
-  auto shared = std::make_shared<const Midcoder>(std::move(made));
+  auto shared = WithResidence<Midcoder>(std::make_shared<const Midcoder>(std::move(made)),
+                                        std::make_shared<Residence>(std::move(memory)));
   const MutexLock lock(&mutex_);
   entries_.push_front({midcoder.facts.name(), shared});
   if (entries_.size() > kMostEntries) entries_.pop_back();
   return shared;
+}
+
+bool MidcoderCache::DropOne() {
+  std::shared_ptr<const Midcoder> dropped;  // goes without the lock
+  const MutexLock lock(&mutex_);
+  const auto unused = std::find_if(entries_.rbegin(), entries_.rend(),
+                                   [](const Entry& entry) { return entry.midcoder.use_count() == 1; });
+  if (unused == entries_.rend()) return false;
+  dropped = std::move(unused->midcoder);
+  entries_.erase(std::next(unused).base());
+  return true;
 }
 
 std::shared_ptr<const Midcoder> MidcoderCache::Find(const std::string& name) {

@@ -11,6 +11,7 @@
 #include "lib/midcoder/midcoder.h"
 #include "lib/tensor_io/safetensors.h"
 #include "server/jobs/midcoder_store.h"
+#include "server/runtime/memory_budget.h"
 #include "superpose/v1/midcoder.pb.h"
 
 namespace superpose {
@@ -22,14 +23,20 @@ struct OpenMidcoder {
   TensorMap weights;
 };
 
-// Midcoders on the device; the last few that were asked for stay there. Thread-safe.
+// Midcoders on the device; the last few that were asked for stay there until somebody else needs the memory.
+// Thread-safe.
 class MidcoderCache {
  public:
-  explicit MidcoderCache(MidcoderStore* store) : store_(store) {}
+  // The budget's cache as long as it lives. Both must outlive this.
+  MidcoderCache(MidcoderStore* store, MemoryBudget* budget);
+  ~MidcoderCache();
+  MidcoderCache(const MidcoderCache&) = delete;
+  MidcoderCache& operator=(const MidcoderCache&) = delete;
 
   // Blocks on disk. Errors: those of MidcoderStore::Open.
   absl::StatusOr<OpenMidcoder> Open(const std::string& name);
-  // On the device's thread. `model` and `d_sae` are those that it was trained for. Errors: Midcoder::FromTensors.
+  // On the device's thread. `model` and `d_sae` are those that it was trained for. What it takes is reserved until the
+  // last that holds it lets go. Errors: Midcoder::FromTensors, MEMORY_EXCEEDED.
   absl::StatusOr<std::shared_ptr<const Midcoder>> Load(const OpenMidcoder& midcoder, const Model& model, int64_t d_sae);
 
  private:
@@ -38,8 +45,11 @@ class MidcoderCache {
     std::shared_ptr<const Midcoder> midcoder;
   };
   std::shared_ptr<const Midcoder> Find(const std::string& name);
+  // Lets go of the one that was used longest ago, among those that nobody holds.
+  bool DropOne();
 
   MidcoderStore* const store_;
+  MemoryBudget* const budget_;
   Mutex mutex_;
   std::list<Entry> entries_ ABSL_GUARDED_BY(mutex_);  // the one used last first
 };

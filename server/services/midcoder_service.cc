@@ -7,20 +7,11 @@
 #include "server/runtime/work_memory.h"
 #include "server/services/call.h"
 #include "server/services/export_stream.h"
+#include "server/services/new_job.h"
 #include "server/services/paging.h"
 
 namespace superpose {
 namespace {
-
-// A job but for its spec, from what every submitting request says.
-template <typename Request>
-v1::Job NewJob(const Request& request, const UnaryCall& call) {
-  v1::Job job;
-  job.set_owner(call.user());
-  job.set_priority(request.priority());
-  job.set_request_id(request.request_id());
-  return job;
-}
 
 // MEMORY_EXCEEDED where training would never fit, whatever else ended.
 absl::Status CheckTrainingFits(const ModelRegistry& registry, const MemoryBudget& budget,
@@ -157,9 +148,9 @@ grpc::ServerUnaryReactor* MidcoderServiceImpl::ImportMidcoder(grpc::CallbackServ
 
 grpc::ServerWriteReactor<v1::ExportMidcoderResponse>* MidcoderServiceImpl::ExportMidcoder(
     grpc::CallbackServerContext* context, const v1::ExportMidcoderRequest* request) {
-  auto* stream = new ExportStream(context, parts_.metrics, parts_.worker);
-  parts_.loading_worker->Post(
-      [this, stream, request] { stream->Start(parts_.exporter->Export(*request), request->start_offset()); });
+  auto* stream = new ExportStream(context, parts_.metrics, parts_.worker, request->start_offset());
+  StartStream(*parts_.metrics, parts_.loading_worker, stream,
+              [this, request] { return parts_.exporter->Export(*request); });
   return stream;
 }
 

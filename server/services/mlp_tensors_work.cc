@@ -12,6 +12,7 @@
 #include "lib/base/torch_guard.h"
 #include "server/runtime/descriptors.h"
 #include "server/runtime/reasons.h"
+#include "server/runtime/reserved_tensor.h"
 
 namespace superpose {
 namespace {
@@ -22,16 +23,21 @@ constexpr std::array<MlpTensorKind, 7> kKinds = {
     MlpTensorKind::kOut,  MlpTensorKind::kOutTranscoder, MlpTensorKind::kOutMidcoder};
 static_assert(v1::MlpTensor_MAX == v1::MLP_TENSOR_OUT_MIDCODER && v1::MLP_TENSOR_OUT_MIDCODER == kKinds.size());
 
+constexpr char kKeepingThem[] = "keeping these tensors until they are read";
+constexpr char kAdvice[] = "ask for fewer tensors or fewer sequences at a time";
+
 }  // namespace
 
-absl::StatusOr<MlpTensorsWork> MlpTensorsWork::Prepare(const ModelRegistry& registry, MidcoderCache* midcoders,
+absl::StatusOr<MlpTensorsWork> MlpTensorsWork::Prepare(const ModelRegistry& registry, const Parts& parts,
                                                        const v1::GetMlpTensorsRequest& request, const Limits& limits) {
   SUPERPOSE_ASSIGN_OR_RETURN(PromptInput input, ReadPrompt(registry, request.prompt(), limits));
-  MlpTensorsWork work(std::move(input), midcoders);
+  MlpTensorsWork work(std::move(input), parts);
   SUPERPOSE_RETURN_IF_ERROR(work.TakeWhich(request));
   SUPERPOSE_RETURN_IF_ERROR(work.TakeMidcoder(request));
   SUPERPOSE_RETURN_IF_ERROR(work.TakeTranscoder(registry, request));
   SUPERPOSE_RETURN_IF_ERROR(work.CheckSize(limits));
+  SUPERPOSE_RETURN_IF_ERROR(
+      parts.budget->CheckCanEverFit(MemoryUse::kRequest, work.BytesOfAll(), kKeepingThem, kAdvice));
   return work;
 }
 
@@ -97,13 +103,21 @@ absl::Status MlpTensorsWork::CheckMidcoder(const std::string& transcoder) const 
                             model_->name, " or ", transcoder, " than those loaded now");
 }
 
+int64_t MlpTensorsWork::BytesOf(MlpTensorKind kind) const {
+  return tokens() * WidthOf(kind, model_->model->config()) * static_cast<int64_t>(sizeof(float));
+}
+
+int64_t MlpTensorsWork::BytesOfAll() const {
+  int64_t bytes = 0;
+  for (const MlpTensorKind kind : query_.which) bytes += BytesOf(kind);
+  return bytes;
+}
+
 absl::Status MlpTensorsWork::CheckSize(const Limits& limits) const {
-  int64_t width = 0;
-  for (const MlpTensorKind kind : query_.which) width += WidthOf(kind, model_->model->config());
-  const int64_t bytes = tokens() * width * static_cast<int64_t>(sizeof(float));
+  const int64_t bytes = BytesOfAll();
   if (bytes <= limits.max_held_bytes) return absl::OkStatus();
   return ResourceExhausted(reason::kRequestTooLarge, "the tensors have ", bytes, " bytes together, over ",
-                           limits.max_held_bytes, ": ask for fewer tensors or fewer sequences at a time");
+                           limits.max_held_bytes, ": ", kAdvice);
 }
 
 absl::Status MlpTensorsWork::LoadMidcoder() {
@@ -113,16 +127,21 @@ absl::Status MlpTensorsWork::LoadMidcoder() {
   return absl::OkStatus();
 }
 
-void MlpTensorsWork::MakeRoom() {
-  for (const MlpTensorKind kind : query_.which)
-    tensors_.push_back(at::empty({tokens(), WidthOf(kind, model_->model->config())}, at::kFloat));
+absl::Status MlpTensorsWork::MakeRoom() {
+  SUPERPOSE_ASSIGN_OR_RETURN(MemoryReservation memory,
+                             budget_->Reserve(MemoryUse::kRequest, BytesOfAll(), kKeepingThem, kAdvice));
+  for (const MlpTensorKind kind : query_.which) {
+    at::Tensor tensor = at::empty({tokens(), WidthOf(kind, model_->model->config())}, at::kFloat);
+    tensors_.push_back(WithReservation(std::move(tensor), memory.Split(BytesOf(kind))));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> MlpTensorsWork::RunPart() {
   return CatchTorch([&]() -> absl::StatusOr<bool> {
     if (tensors_.empty()) {
       SUPERPOSE_RETURN_IF_ERROR(LoadMidcoder());
-      MakeRoom();
+      SUPERPOSE_RETURN_IF_ERROR(MakeRoom());
     }
     SUPERPOSE_ASSIGN_OR_RETURN(const auto computed, ComputeMlpTensors(*model_->model, query_, parts_.Take()));
     const int64_t rows = computed.front().size(0);

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/base/torch_guard.h"
 #include "lib/kernels/compute_thread.h"
 #include "server/config/server_config.h"
 #include "server/jobs/job_memory.h"
@@ -37,7 +38,7 @@ ModelLoading::ModelLoading(const Parts& parts, const LoadContext& context, LoadR
 
 void ModelLoading::LoadModel(const v1::ModelEntry& entry, std::shared_ptr<ModelHandle> loaded, Done done) {
   parts_.loading_worker->Post([this, entry, loaded = std::move(loaded), done = std::move(done)] {
-    auto model = ReadModel(entry);
+    auto model = CatchTorch([&] { return ReadModel(entry); });
     if (!model.ok()) return done(model.status());
     parts_.storage_worker->Post([this, loaded, done, model = *std::move(model)] {
       const absl::Status added = parts_.registry->AddModel(model);
@@ -69,7 +70,7 @@ absl::Status ModelLoading::ResolvePaths(v1::TranscoderEntry* entry) const {
 void ModelLoading::LoadTranscoder(const v1::LoadTranscoderRequest& request, std::shared_ptr<TranscoderHandle> loaded,
                                   Done done) {
   parts_.loading_worker->Post([this, request, loaded = std::move(loaded), done = std::move(done)] {
-    auto read = ReadTranscoder(request);
+    auto read = CatchTorch([&] { return ReadTranscoder(request); });
     if (!read.ok()) return done(read.status());
     parts_.storage_worker->Post([this, loaded, done, replace = request.replace(), read = *std::move(read)] {
       const absl::Status added = AddTranscoder(read, replace);
@@ -96,7 +97,7 @@ absl::StatusOr<ModelLoading::ReadTranscoderResult> ModelLoading::ReadTranscoder(
 absl::Status ModelLoading::CheckMayBePut(const std::string& transcoder, bool replace) const {
   if (!parts_.registry->FindTranscoder(transcoder).ok()) return absl::OkStatus();
   if (!replace) return Exists(transcoder, "ask to replace it, or take another id");
-  return CheckNoJobUses(transcoder, parts_.jobs, parts_.midcoders);
+  return CheckNoJobUses(transcoder, parts_.jobs, {.midcoders = parts_.midcoders, .snapshots = parts_.snapshots});
 }
 
 absl::Status ModelLoading::AddTranscoder(const ReadTranscoderResult& read, bool replace) const {
@@ -105,7 +106,8 @@ absl::Status ModelLoading::AddTranscoder(const ReadTranscoderResult& read, bool 
 }
 
 absl::StatusOr<ModelHandle> ModelLoading::TakeModelOut(const std::string& name) const {
-  SUPERPOSE_RETURN_IF_ERROR(CheckNoJobUses(name, parts_.jobs, parts_.midcoders));
+  SUPERPOSE_RETURN_IF_ERROR(
+      CheckNoJobUses(name, parts_.jobs, {.midcoders = parts_.midcoders, .snapshots = parts_.snapshots}));
   return parts_.registry->RemoveModel(name);
 }
 
@@ -122,7 +124,8 @@ void ModelLoading::UnloadModel(const std::string& name, Done done) {
 
 absl::StatusOr<TranscoderHandle> ModelLoading::TakeTranscoderOut(const std::string& name) const {
   SUPERPOSE_ASSIGN_OR_RETURN(const TranscoderHandle transcoder, parts_.registry->FindTranscoder(name));
-  SUPERPOSE_RETURN_IF_ERROR(CheckNoJobUses(transcoder->name, parts_.jobs, parts_.midcoders));
+  SUPERPOSE_RETURN_IF_ERROR(
+      CheckNoJobUses(transcoder->name, parts_.jobs, {.midcoders = parts_.midcoders, .snapshots = parts_.snapshots}));
   return parts_.registry->RemoveTranscoder(transcoder->name);
 }
 

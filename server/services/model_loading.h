@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "server/jobs/job_store.h"
 #include "server/jobs/midcoder_store.h"
+#include "server/jobs/snapshot_store.h"
 #include "server/runtime/load_model.h"
 #include "server/runtime/load_roots.h"
 #include "server/runtime/model_registry.h"
@@ -28,6 +29,7 @@ class ModelLoading {
     ModelRegistry* registry = nullptr;
     JobStore* jobs = nullptr;
     MidcoderStore* midcoders = nullptr;
+    SnapshotStore* snapshots = nullptr;
     Worker* storage_worker = nullptr;
     Worker* loading_worker = nullptr;
     // Told when a model begins and ends to serve.

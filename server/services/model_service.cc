@@ -13,9 +13,9 @@
 namespace superpose {
 namespace {
 
-absl::Status CheckAnswer(size_t bytes) {
+absl::Status CheckAnswer(int64_t bytes) {
   const int64_t most = Limits().max_message_bytes;
-  if (static_cast<int64_t>(bytes) <= most) return absl::OkStatus();
+  if (bytes <= most) return absl::OkStatus();
   return ResourceExhausted(reason::kRequestTooLarge, "the answer has over ", most, " bytes: ask for less at a time");
 }
 
@@ -24,14 +24,15 @@ absl::Status TokenizeTexts(const LoadedModel& model, const v1::TokenizeRequest& 
   if (request.texts().empty()) return InvalidArgument(reason::kEmptyInput, "texts is empty: give at least one");
   TokenizeOptions options{!request.has_prepend_bos() || request.prepend_bos(),
                           !request.has_parse_special() || request.parse_special()};
-  size_t bytes = 0;
+  int64_t bytes = 0;
   for (const std::string& text : request.texts()) {
     SUPERPOSE_ASSIGN_OR_RETURN(TokenSequence tokens, TokenizeText(model, text, options));
-    SUPERPOSE_ASSIGN_OR_RETURN(std::vector<std::string> texts, TokenTexts(model, tokens));
+    SUPERPOSE_ASSIGN_OR_RETURN(std::vector<std::string> texts,
+                               TokenTexts(model, tokens, Limits().max_message_bytes - bytes));
     v1::TokenizedText* tokenized = response->add_texts();
     tokenized->mutable_token_ids()->Add(tokens.begin(), tokens.end());
     tokenized->mutable_tokens()->Add(texts.begin(), texts.end());
-    bytes += tokenized->ByteSizeLong();
+    bytes += static_cast<int64_t>(tokenized->ByteSizeLong());
     SUPERPOSE_RETURN_IF_ERROR(CheckAnswer(bytes));
   }
   return absl::OkStatus();
@@ -41,10 +42,10 @@ absl::Status DetokenizeIds(const LoadedModel& model, const v1::DetokenizeRequest
                            v1::DetokenizeResponse* response) {
   if (model.tokenizer == nullptr) return FailedPrecondition(reason::kTokenizerMissing, model.name, " has no tokenizer");
   TokenSequence tokens(request.token_ids().begin(), request.token_ids().end());
+  SUPERPOSE_ASSIGN_OR_RETURN(std::vector<std::string> texts, TokenTexts(model, tokens, Limits().max_message_bytes));
   SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_text(), model.tokenizer->Decode(tokens));
-  SUPERPOSE_ASSIGN_OR_RETURN(std::vector<std::string> texts, TokenTexts(model, tokens));
   response->mutable_tokens()->Add(texts.begin(), texts.end());
-  return CheckAnswer(response->ByteSizeLong());
+  return CheckAnswer(static_cast<int64_t>(response->ByteSizeLong()));
 }
 
 }  // namespace
@@ -93,44 +94,52 @@ grpc::ServerUnaryReactor* ModelServiceImpl::LoadModel(grpc::CallbackServerContex
                                                       const v1::LoadModelRequest* request,
                                                       v1::LoadModelResponse* response) {
   auto call = std::make_shared<UnaryCall>(context, metrics_, "LoadModel");
-  auto loaded = std::make_shared<ModelHandle>();
-  grpc::ServerUnaryReactor* const reactor = call->reactor();
-  loading_->LoadModel(request->model(), loaded, [call, loaded, response](const absl::Status& status) {
-    if (status.ok()) *response->mutable_model() = DescribeModel(**loaded);
-    call->Finish(status);
+  StartOnWorker(call, worker_, [this, call, request, response] {
+    auto loaded = std::make_shared<ModelHandle>();
+    loading_->LoadModel(request->model(), loaded, [call, loaded, response](const absl::Status& status) {
+      if (status.ok()) *response->mutable_model() = DescribeModel(**loaded);
+      call->Finish(status);
+    });
+    return absl::OkStatus();
   });
-  return reactor;
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* ModelServiceImpl::UnloadModel(grpc::CallbackServerContext* context,
                                                         const v1::UnloadModelRequest* request,
                                                         v1::UnloadModelResponse*) {
   auto call = std::make_shared<UnaryCall>(context, metrics_, "UnloadModel");
-  grpc::ServerUnaryReactor* const reactor = call->reactor();
-  loading_->UnloadModel(request->name(), [call](const absl::Status& status) { call->Finish(status); });
-  return reactor;
+  StartOnWorker(call, worker_, [this, call, request] {
+    loading_->UnloadModel(request->name(), [call](const absl::Status& status) { call->Finish(status); });
+    return absl::OkStatus();
+  });
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* ModelServiceImpl::LoadTranscoder(grpc::CallbackServerContext* context,
                                                            const v1::LoadTranscoderRequest* request,
                                                            v1::LoadTranscoderResponse* response) {
   auto call = std::make_shared<UnaryCall>(context, metrics_, "LoadTranscoder");
-  auto loaded = std::make_shared<TranscoderHandle>();
-  grpc::ServerUnaryReactor* const reactor = call->reactor();
-  loading_->LoadTranscoder(*request, loaded, [call, loaded, response](const absl::Status& status) {
-    if (status.ok()) *response->mutable_transcoder() = DescribeTranscoder(**loaded);
-    call->Finish(status);
+  StartOnWorker(call, worker_, [this, call, request, response] {
+    auto loaded = std::make_shared<TranscoderHandle>();
+    loading_->LoadTranscoder(*request, loaded, [call, loaded, response](const absl::Status& status) {
+      if (status.ok()) *response->mutable_transcoder() = DescribeTranscoder(**loaded);
+      call->Finish(status);
+    });
+    return absl::OkStatus();
   });
-  return reactor;
+  return call->reactor();
 }
 
 grpc::ServerUnaryReactor* ModelServiceImpl::UnloadTranscoder(grpc::CallbackServerContext* context,
                                                              const v1::UnloadTranscoderRequest* request,
                                                              v1::UnloadTranscoderResponse*) {
   auto call = std::make_shared<UnaryCall>(context, metrics_, "UnloadTranscoder");
-  grpc::ServerUnaryReactor* const reactor = call->reactor();
-  loading_->UnloadTranscoder(request->name(), [call](const absl::Status& status) { call->Finish(status); });
-  return reactor;
+  StartOnWorker(call, worker_, [this, call, request] {
+    loading_->UnloadTranscoder(request->name(), [call](const absl::Status& status) { call->Finish(status); });
+    return absl::OkStatus();
+  });
+  return call->reactor();
 }
 
 }  // namespace superpose

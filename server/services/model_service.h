@@ -8,7 +8,8 @@
 
 namespace superpose {
 
-// The models and transcoders held, and their tokenizers. Runs on `worker`, but for what `loading` does.
+// The models and transcoders held, and their tokenizers. Runs on `worker`, but for what `loading` does,
+// which begins there.
 class ModelServiceImpl final : public v1::ModelService::CallbackService {
  public:
   ModelServiceImpl(const ModelRegistry* registry, ModelLoading* loading, Worker* worker, Metrics* metrics)

@@ -33,12 +33,14 @@ absl::StatusOr<PromptInput> ReadPrompt(const ModelRegistry& registry, const v1::
 
 absl::StatusOr<TranscoderHandle> FindTranscoderOf(const ModelRegistry& registry, const LoadedModel& model,
                                                   const std::string& selector) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle owner, registry.ModelOf(selector));
-  if (owner->name != model.name) {
-    return InvalidArgument(reason::kConfigInvalid, "transcoder ", selector, " is of ", owner->name,
+  SUPERPOSE_ASSIGN_OR_RETURN(ModelAndTranscoder found, registry.FindTranscoderWithModel(selector));
+  if (found.model->name != model.name) {
+    return InvalidArgument(reason::kConfigInvalid, "transcoder ", selector, " is of ", found.model->name,
                            ", but the prompt is for ", model.name);
   }
-  return registry.FindTranscoder(selector);
+  if (found.model->model == model.model) return std::move(found.transcoder);
+  return FailedPrecondition(reason::kInputChanged, model.name,
+                            " was loaded anew while this request was read: send it again");
 }
 
 absl::StatusOr<int64_t> TopK(bool has, int64_t given) {

@@ -26,7 +26,8 @@ struct PromptInput {
 // Errors: those of the registry, of SequencesOf and CheckSequences; REQUEST_TOO_LARGE beyond limits.max_unary_tokens.
 absl::StatusOr<PromptInput> ReadPrompt(const ModelRegistry& registry, const v1::Prompt& prompt, const Limits& limits);
 
-// The transcoder that `selector` names; CONFIG_INVALID when it is of another model than `model`.
+// The transcoder that `selector` names; CONFIG_INVALID when it is of another model than `model`, INPUT_CHANGED when
+// `model` was unloaded meanwhile and another has its name.
 absl::StatusOr<TranscoderHandle> FindTranscoderOf(const ModelRegistry& registry, const LoadedModel& model,
                                                   const std::string& selector);
 

@@ -39,8 +39,9 @@ grpc::ServerWriteReactor<v1::GetMlpTensorsResponse>* PromptServiceImpl::GetMlpTe
     grpc::CallbackServerContext* context, const v1::GetMlpTensorsRequest* request) {
   auto* stream = new MlpTensorsStream(context, metrics_, executor_, request_worker_);
   Worker* worker = request->midcoder().empty() ? request_worker_ : storage_worker_;
-  StartStream(*metrics_, worker, stream,
-              [this, request] { return MlpTensorsWork::Prepare(*registry_, &midcoders_, *request, limits_); });
+  StartStream(*metrics_, worker, stream, [this, request] {
+    return MlpTensorsWork::Prepare(*registry_, {&midcoders_, budget_}, *request, limits_);
+  });
   return stream;
 }
 

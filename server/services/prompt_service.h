@@ -2,6 +2,7 @@
 
 #include "server/jobs/midcoder_store.h"
 #include "server/runtime/device_executor.h"
+#include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/runtime/worker.h"
 #include "server/services/limits.h"
@@ -15,10 +16,12 @@ namespace superpose {
 // `storage_worker`, and computed by `executor`, part by part.
 class PromptServiceImpl final : public v1::PromptService::CallbackService {
  public:
-  PromptServiceImpl(const ModelRegistry* registry, MidcoderStore* midcoders, DeviceExecutor* executor,
-                    Worker* request_worker, Worker* storage_worker, const Limits& limits, Metrics* metrics)
+  PromptServiceImpl(const ModelRegistry* registry, MidcoderStore* midcoders, MemoryBudget* budget,
+                    DeviceExecutor* executor, Worker* request_worker, Worker* storage_worker, const Limits& limits,
+                    Metrics* metrics)
       : registry_(registry),
-        midcoders_(midcoders),
+        budget_(budget),
+        midcoders_(midcoders, budget),
         executor_(executor),
         request_worker_(request_worker),
         storage_worker_(storage_worker),
@@ -35,6 +38,7 @@ class PromptServiceImpl final : public v1::PromptService::CallbackService {
 
  private:
   const ModelRegistry* const registry_;
+  MemoryBudget* const budget_;
   MidcoderCache midcoders_;
   DeviceExecutor* const executor_;
   Worker* const request_worker_;

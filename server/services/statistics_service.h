@@ -1,18 +1,56 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "server/jobs/job_manager.h"
+#include "server/jobs/job_store.h"
+#include "server/jobs/midcoder_store.h"
 #include "server/jobs/snapshot_store.h"
+#include "server/runtime/device_executor.h"
+#include "server/runtime/memory_budget.h"
+#include "server/runtime/model_registry.h"
 #include "server/runtime/worker.h"
 #include "server/telemetry/metrics.h"
 #include "superpose/v1/statistics_service.grpc.pb.h"
 
 namespace superpose {
 
-// Keeps snapshots of statistics. Runs on `worker`.
+// Collects, keeps and analyses statistics: specs are checked here; collecting and merging are the queue's work, and so
+// are analyses that take long; short ones are `executor`'s. Runs on `worker`.
 class StatisticsServiceImpl final : public v1::StatisticsService::CallbackService {
  public:
-  StatisticsServiceImpl(SnapshotStore* snapshots, Worker* worker, Metrics* metrics)
-      : snapshots_(snapshots), worker_(worker), metrics_(metrics) {}
+  // All must outlive this.
+  struct Parts {
+    const ModelRegistry* registry = nullptr;
+    MemoryBudget* budget = nullptr;
+    JobManager* jobs = nullptr;
+    JobStore* job_store = nullptr;
+    MidcoderStore* midcoders = nullptr;
+    SnapshotStore* snapshots = nullptr;
+    DeviceExecutor* executor = nullptr;
+    Worker* worker = nullptr;
+    Metrics* metrics = nullptr;
+  };
+  explicit StatisticsServiceImpl(const Parts& parts) : parts_(parts) {}
 
+  grpc::ServerUnaryReactor* CollectStatistics(grpc::CallbackServerContext* context,
+                                              const v1::CollectStatisticsRequest* request,
+                                              v1::CollectStatisticsResponse* response) override;
+  grpc::ServerUnaryReactor* EstimateStatistics(grpc::CallbackServerContext* context,
+                                               const v1::EstimateStatisticsRequest* request,
+                                               v1::EstimateStatisticsResponse* response) override;
+  grpc::ServerUnaryReactor* TakeSnapshot(grpc::CallbackServerContext* context, const v1::TakeSnapshotRequest* request,
+                                         v1::TakeSnapshotResponse* response) override;
+  grpc::ServerUnaryReactor* MergeSnapshots(grpc::CallbackServerContext* context,
+                                           const v1::MergeSnapshotsRequest* request,
+                                           v1::MergeSnapshotsResponse* response) override;
+  grpc::ServerUnaryReactor* CompareSnapshots(grpc::CallbackServerContext* context,
+                                             const v1::CompareSnapshotsRequest* request,
+                                             v1::CompareSnapshotsResponse* response) override;
+  grpc::ServerUnaryReactor* AnalyzeSnapshot(grpc::CallbackServerContext* context,
+                                            const v1::AnalyzeSnapshotRequest* request,
+                                            v1::AnalyzeSnapshotResponse* response) override;
   grpc::ServerUnaryReactor* ListSnapshots(grpc::CallbackServerContext* context, const v1::ListSnapshotsRequest* request,
                                           v1::ListSnapshotsResponse* response) override;
   grpc::ServerUnaryReactor* GetSnapshot(grpc::CallbackServerContext* context, const v1::GetSnapshotRequest* request,
@@ -22,9 +60,12 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
                                            v1::DeleteSnapshotResponse* response) override;
 
  private:
-  SnapshotStore* const snapshots_;
-  Worker* const worker_;
-  Metrics* const metrics_;
+  // Those that a spec names.
+  absl::StatusOr<std::vector<v1::Midcoder>> MidcodersOf(const v1::StatisticsSpec& spec) const;
+  absl::StatusOr<v1::Job> ResolveCollection(v1::Job job) const;
+  absl::StatusOr<v1::Job> ResolveMerge(v1::Job job) const;
+
+  const Parts parts_;
 };
 
 }  // namespace superpose

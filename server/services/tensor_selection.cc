@@ -10,12 +10,16 @@
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "server/runtime/reasons.h"
+#include "server/runtime/reserved_tensor.h"
 
 namespace superpose {
 namespace {
 
 // Repeated indices can ask for more than any tensor has.
 constexpr int64_t kMostElements = int64_t{1} << 40;
+
+// Of one dimension, which are kept until all is read.
+constexpr int kMostIndices = 1 << 20;
 
 absl::Status OutOfRange(int64_t dimension, int64_t size, int64_t index) {
   return InvalidArgument(reason::kSliceOutOfRange, "dimension ", dimension, " has size ", size, ": ", index,
@@ -28,6 +32,10 @@ absl::StatusOr<TensorSelection::Chosen> TensorSelection::ChosenOf(const v1::Dime
                                                                   int64_t size) {
   Chosen chosen;
   if (slice.has_indices()) {
+    if (slice.indices().values_size() > kMostIndices) {
+      return InvalidArgument(reason::kSliceOutOfRange, "dimension ", dimension, ": ", slice.indices().values_size(),
+                             " indices, over ", kMostIndices, ": read a range, or in several calls");
+    }
     for (const int64_t index : slice.indices().values()) {
       if (index < 0 || index >= size) return OutOfRange(dimension, size, index);
     }
@@ -109,8 +117,12 @@ std::string TensorSelection::Copy(int64_t offset, int64_t size) const {
   return bytes;
 }
 
-absl::StatusOr<at::Tensor> SelectToCpu(const at::Tensor& tensor, const DimensionSlices& slices) {
-  SUPERPOSE_RETURN_IF_ERROR(TensorSelection::Create(tensor, slices).status());
+absl::StatusOr<at::Tensor> SelectToCpu(const at::Tensor& tensor, const DimensionSlices& slices, MemoryBudget* budget) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const TensorSelection selection, TensorSelection::Create(tensor, slices));
+  SUPERPOSE_ASSIGN_OR_RETURN(
+      MemoryReservation memory,
+      budget->Reserve(MemoryUse::kRequest, selection.bytes(), "keeping what is read of this tensor",
+                      "read it in smaller parts, one after the other"));
   return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
     at::Tensor selected = tensor;
     for (int dimension = 0; dimension < slices.size(); ++dimension) {
@@ -122,7 +134,7 @@ absl::StatusOr<at::Tensor> SelectToCpu(const at::Tensor& tensor, const Dimension
         selected = selected.index_select(dimension, at::tensor(indices, at::kLong).to(tensor.device()));
       }
     }
-    return selected.contiguous().cpu();
+    return WithReservation(selected.contiguous().cpu(), std::move(memory));
   });
 }
 

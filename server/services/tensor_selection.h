@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/runtime/memory_budget.h"
 #include "superpose/v1/tensor_service.pb.h"
 
 namespace superpose {
@@ -18,7 +19,8 @@ using DimensionSlices = google::protobuf::RepeatedPtrField<v1::DimensionSlice>;
 // it.
 class TensorSelection {
  public:
-  // SLICE_OUT_OF_RANGE when there are more slices than dimensions or one leaves its dimension.
+  // SLICE_OUT_OF_RANGE when there are more slices than dimensions, one leaves its dimension or has over a million
+  // indices.
   static absl::StatusOr<TensorSelection> Create(at::Tensor tensor, const DimensionSlices& slices);
 
   const at::Tensor& tensor() const { return tensor_; }
@@ -50,8 +52,8 @@ class TensorSelection {
   int64_t element_size_ = 1;
 };
 
-// The selection of a tensor on any device as a contiguous tensor on the CPU. Errors: those of TensorSelection::Create,
-// and of LibTorch.
-absl::StatusOr<at::Tensor> SelectToCpu(const at::Tensor& tensor, const DimensionSlices& slices);
+// The selection of a tensor on any device as a contiguous tensor on the CPU, whose bytes are reserved as long as it is
+// held. Errors: those of TensorSelection::Create, and of LibTorch; MEMORY_EXCEEDED.
+absl::StatusOr<at::Tensor> SelectToCpu(const at::Tensor& tensor, const DimensionSlices& slices, MemoryBudget* budget);
 
 }  // namespace superpose

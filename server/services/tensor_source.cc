@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "server/jobs/analysis_work.h"
 #include "server/runtime/reasons.h"
 
 namespace superpose {
@@ -40,8 +41,8 @@ absl::StatusOr<TensorSelection> TensorSource::Select(const std::string& resource
   if (found->second.is_cpu()) return TensorSelection::Create(found->second, slices);
   // Of what lies on an accelerator only the selection is copied.
   at::Tensor copy;
-  SUPERPOSE_RETURN_IF_ERROR(executor_->RunAndWait([&]() -> absl::Status {
-    SUPERPOSE_ASSIGN_OR_RETURN(copy, SelectToCpu(found->second, slices));
+  SUPERPOSE_RETURN_IF_ERROR(parts_.executor->RunAndWait([&]() -> absl::Status {
+    SUPERPOSE_ASSIGN_OR_RETURN(copy, SelectToCpu(found->second, slices, parts_.budget));
     return absl::OkStatus();
   }));
   return TensorSelection::Create(std::move(copy), /*slices=*/{});
@@ -49,23 +50,27 @@ absl::StatusOr<TensorSelection> TensorSource::Select(const std::string& resource
 
 absl::StatusOr<TensorMap> TensorSource::TensorsOf(const std::string& resource) const {
   if (absl::StartsWith(resource, "midcoders/")) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, midcoders_->Open(resource));
+    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, parts_.midcoders->Open(resource));
     return file.tensors();
   }
   if (absl::StartsWith(resource, "snapshots/")) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, snapshots_->Open(resource));
+    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, parts_.snapshots->Open(resource));
+    return file.tensors();
+  }
+  if (absl::StartsWith(resource, "jobs/")) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, OpenAnswer(*parts_.folder, parts_.jobs, resource));
     return file.tensors();
   }
   if (!absl::StartsWith(resource, "models/")) {
     return InvalidArgument(reason::kNameInvalid, "resource \"", resource,
-                           "\" must be models/{model}, models/{model}/transcoders/{id}, midcoders/{midcoder} or "
-                           "snapshots/{snapshot}");
+                           "\" must be models/{model}, models/{model}/transcoders/{id}, midcoders/{midcoder}, "
+                           "snapshots/{snapshot} or jobs/{job}");
   }
   if (std::count(resource.begin(), resource.end(), '/') == 1) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, registry_->FindModel(resource));
+    SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, parts_.registry->FindModel(resource));
     return model->model->tensors();
   }
-  SUPERPOSE_ASSIGN_OR_RETURN(const TranscoderHandle transcoder, registry_->FindTranscoder(resource));
+  SUPERPOSE_ASSIGN_OR_RETURN(const TranscoderHandle transcoder, parts_.registry->FindTranscoder(resource));
   return transcoder->transcoder->tensors();
 }
 

@@ -3,9 +3,12 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "server/jobs/data_folder.h"
+#include "server/jobs/job_store.h"
 #include "server/jobs/midcoder_store.h"
 #include "server/jobs/snapshot_store.h"
 #include "server/runtime/device_executor.h"
+#include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/services/tensor_selection.h"
 
@@ -15,21 +18,27 @@ namespace superpose {
 // accelerator, on `executor`.
 class TensorSource {
  public:
-  TensorSource(const ModelRegistry* registry, MidcoderStore* midcoders, SnapshotStore* snapshots,
-               DeviceExecutor* executor)
-      : registry_(registry), midcoders_(midcoders), snapshots_(snapshots), executor_(executor) {}
+  // All must outlive this.
+  struct Parts {
+    const ModelRegistry* registry = nullptr;
+    const DataFolder* folder = nullptr;
+    JobStore* jobs = nullptr;
+    MidcoderStore* midcoders = nullptr;
+    SnapshotStore* snapshots = nullptr;
+    MemoryBudget* budget = nullptr;
+    DeviceExecutor* executor = nullptr;
+  };
+  explicit TensorSource(const Parts& parts) : parts_(parts) {}
 
-  // TENSOR_MISSING lists names that there are; errors of the resource; NAME_INVALID; SLICE_OUT_OF_RANGE.
+  // TENSOR_MISSING lists names that there are; errors of the resource; NAME_INVALID; SLICE_OUT_OF_RANGE; and, for
+  // tensors on an accelerator, MEMORY_EXCEEDED.
   absl::StatusOr<TensorSelection> Select(const std::string& resource, const std::string& tensor,
                                          const DimensionSlices& slices) const;
 
  private:
   absl::StatusOr<TensorMap> TensorsOf(const std::string& resource) const;
 
-  const ModelRegistry* const registry_;
-  MidcoderStore* const midcoders_;
-  SnapshotStore* const snapshots_;
-  DeviceExecutor* const executor_;
+  const Parts parts_;
 };
 
 }  // namespace superpose

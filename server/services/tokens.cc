@@ -10,6 +10,13 @@
 
 namespace superpose {
 
+namespace {
+
+// Of each text in a message.
+constexpr int64_t kBytesAroundText = 2;
+
+}  // namespace
+
 absl::StatusOr<TokenSequence> TokenizeText(const LoadedModel& model, const std::string& text,
                                            const TokenizeOptions& options) {
   if (model.tokenizer == nullptr) {
@@ -22,11 +29,18 @@ absl::StatusOr<TokenSequence> TokenizeText(const LoadedModel& model, const std::
   return tokens;
 }
 
-absl::StatusOr<std::vector<std::string>> TokenTexts(const LoadedModel& model, const TokenSequence& tokens) {
+absl::StatusOr<std::vector<std::string>> TokenTexts(const LoadedModel& model, const TokenSequence& tokens,
+                                                    int64_t most_bytes) {
   std::vector<std::string> texts;
   if (model.tokenizer == nullptr) return texts;
+  int64_t bytes = 0;
   for (int32_t id : tokens) {
     SUPERPOSE_ASSIGN_OR_RETURN(std::string text, model.tokenizer->TokenText(id));
+    bytes += static_cast<int64_t>(text.size()) + kBytesAroundText;
+    if (bytes > most_bytes) {
+      return ResourceExhausted(reason::kRequestTooLarge, "the texts of ", tokens.size(), " tokens have over ",
+                               most_bytes, " bytes: ask for less at a time");
+    }
     texts.push_back(std::move(text));
   }
   return texts;

@@ -23,8 +23,12 @@ struct TokenizeOptions {
 absl::StatusOr<TokenSequence> TokenizeText(const LoadedModel& model, const std::string& text,
                                            const TokenizeOptions& options);
 
-// The text of each token alone; empty without a tokenizer. TOKEN_OUT_OF_RANGE.
-absl::StatusOr<std::vector<std::string>> TokenTexts(const LoadedModel& model, const TokenSequence& tokens);
+inline constexpr int64_t kAnyBytes = std::numeric_limits<int64_t>::max();
+
+// The text of each token alone; empty without a tokenizer. TOKEN_OUT_OF_RANGE; REQUEST_TOO_LARGE as soon as they take
+// more of a message than `most_bytes`.
+absl::StatusOr<std::vector<std::string>> TokenTexts(const LoadedModel& model, const TokenSequence& tokens,
+                                                    int64_t most_bytes = kAnyBytes);
 
 inline constexpr int64_t kAnyTokens = std::numeric_limits<int64_t>::max();
 

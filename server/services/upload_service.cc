@@ -17,7 +17,9 @@ grpc::ServerUnaryReactor* UploadServiceImpl::GetUpload(grpc::CallbackServerConte
 
 grpc::ServerReadReactor<v1::WriteUploadRequest>* UploadServiceImpl::WriteUpload(grpc::CallbackServerContext* context,
                                                                                 v1::WriteUploadResponse* response) {
-  return new UploadStream(context, response, metrics_, worker_, store_);
+  auto* stream = new UploadStream(context, response, metrics_, worker_, store_);
+  stream->Start(CheckOpenCalls(*metrics_));
+  return stream;
 }
 
 }  // namespace superpose

@@ -34,8 +34,14 @@ UploadStream::UploadStream(grpc::CallbackServerContext* context, v1::WriteUpload
       response_(response),
       worker_(worker),
       store_(store),
-      record_(metrics, "WriteUpload", UserOf(*context)) {
-  StartRead(&piece_);
+      record_(metrics, "WriteUpload", UserOf(*context)) {}
+
+void UploadStream::Start(const absl::Status& admitted) {
+  if (admitted.ok()) {
+    StartRead(&piece_);
+  } else {
+    End(admitted);
+  }
 }
 
 void UploadStream::OnReadDone(bool ok) {

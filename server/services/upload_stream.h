@@ -19,6 +19,9 @@ class UploadStream final : public grpc::ServerReadReactor<v1::WriteUploadRequest
   UploadStream(grpc::CallbackServerContext* context, v1::WriteUploadResponse* response, Metrics* metrics,
                Worker* worker, UploadStore* store);
 
+  // Once: takes pieces, or ends the call with the error.
+  void Start(const absl::Status& admitted);
+
   void OnReadDone(bool ok) override;
   void OnDone() override { delete this; }
 

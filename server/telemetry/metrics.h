@@ -29,7 +29,7 @@ class Metrics {
   // superpose_open_requests: RPCs that have begun and not ended.
   void AddOpenRequests(int change) { open_requests_.Increment(change); }
   int64_t open_requests() const { return static_cast<int64_t>(open_requests_.Value()); }
-  // superpose_tokens_total{work}: "activations", "train_midcoder", "evaluate_midcoder".
+  // superpose_tokens_total{work}: "activations", "prompt", "train_midcoder", "evaluate_midcoder".
   void AddTokens(absl::string_view work, double tokens);
   // superpose_device_slices_total: turns of jobs on the device.
   void AddSlice() { slices_.Increment(); }

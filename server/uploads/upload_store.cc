@@ -194,12 +194,13 @@ absl::StatusOr<std::string> UploadStore::PathOf(const std::string& upload_name) 
                             upload.committed_bytes(), " of ", upload.size_bytes());
 }
 
-absl::Status UploadStore::MoveTo(const std::string& upload_name, const std::string& path) {
+absl::Status UploadStore::LinkTo(const std::string& upload_name, const std::string& path) {
   SUPERPOSE_ASSIGN_OR_RETURN(const std::string from, PathOf(upload_name));
   const MutexLock lock(&mutex_);
-  if (::rename(from.c_str(), path.c_str()) != 0) return SystemError(errno, absl::StrCat("move ", from, " to ", path));
-  SUPERPOSE_RETURN_IF_ERROR(SyncFolder(fs::path(path).parent_path().string()));
-  return SyncFolder(folder_);
+  int error = ::link(from.c_str(), path.c_str()) == 0 ? 0 : errno;
+  if (error == EPERM || error == EOPNOTSUPP) error = ::rename(from.c_str(), path.c_str()) == 0 ? 0 : errno;
+  if (error != 0) return SystemError(error, absl::StrCat("link ", from, " to ", path));
+  return SyncFolder(fs::path(path).parent_path().string());
 }
 
 absl::Status UploadStore::Remove(const std::string& upload_name) {

@@ -46,9 +46,10 @@ class UploadStore {
   // NOT_FOUND / UPLOAD_NOT_FOUND; FAILED_PRECONDITION / UPLOAD_INCOMPLETE.
   absl::StatusOr<std::string> PathOf(const std::string& upload_name);
 
-  // Hands the file of a complete upload over: it is renamed to `path`, in the same data folder, and the upload is no
-  // more. Whoever has it mapped keeps it. Errors: as PathOf.
-  absl::Status MoveTo(const std::string& upload_name, const std::string& path);
+  // Gives the file of a complete upload a second name, `path`, in the same data folder; the upload stays until it is
+  // removed, so that whatever fails or crashes in between costs nobody a file that has been sent. A disk without second
+  // names moves it. Errors: as PathOf.
+  absl::Status LinkTo(const std::string& upload_name, const std::string& path);
 
   // Forgets an upload whose bytes were used and are not needed any more, complete or not. No error when there is none.
   absl::Status Remove(const std::string& upload_name);

@@ -15,6 +15,11 @@ void EncodeAndDecode(const Tokenizer& tokenizer, absl::string_view text) {
     fuzz::RequireHonest(ids.status());
     fuzz::Require(ids.ok() == CheckUtf8(text).ok(), "valid UTF-8 is encoded, and nothing else");
     if (!ids.ok()) continue;
+    const size_t cut = tokenizer.SafeCut(text, text.size() / 2 + 1);
+    std::vector<int32_t> parts = *tokenizer.Encode(text.substr(0, cut), parse_special);
+    const std::vector<int32_t> rest = *tokenizer.Encode(text.substr(cut), parse_special);
+    parts.insert(parts.end(), rest.begin(), rest.end());
+    fuzz::Require(parts == *ids, "a text that is encoded in two parts has other ids");
     const auto decoded = tokenizer.Decode(*ids);
     fuzz::Require(decoded.ok() && *decoded == text, "a text that was encoded and decoded is another");
   }

@@ -294,6 +294,16 @@ TEST_F(LessMemoryTest, ActivationsThatCanNeverFitAreRefusedWithHowManyWould) {
   EXPECT_EQ(rows, 8192) << "a stream takes memory for a part at a time";
 }
 
+TEST_F(LessMemoryTest, AStreamWhoseTokensDoNotFitIsRefused) {
+  const absl::Status refused = client_->StreamActivations(Query(2'000'000), [](client::Activations) {
+    ADD_FAILURE() << "it has begun";
+    return absl::OkStatus();
+  });
+  EXPECT_THAT(refused, HasReason("MEMORY_EXCEEDED"));
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("keeping the tokens of this request needs 9.1 MiB"));
+  EXPECT_OK(client_->GetActivations(Query(64)));
+}
+
 TEST_F(LittleMemoryTest, ServerInfoTellsTheLimitAndWhatIsUsed) {
   ASSERT_OK_AND_ASSIGN(const v1::GetServerInfoResponse info, client_->GetServerInfo());
   EXPECT_EQ(info.memory_limit_bytes(), 8'000'000);

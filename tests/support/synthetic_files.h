@@ -95,19 +95,22 @@ inline std::string WriteTranscoderFile(const TestFolder& folder, const std::stri
   return folder.Write(name, MakeZip(members));
 }
 
-// A transcoder as SAELens saves it, with an input after the gain and a target that is not centred.
-inline void WriteSaeLensFolder(const TestFolder& folder, int64_t d_model, int64_t d_sae, at::ScalarType type) {
+// A transcoder as SAELens saves it, with an input after the gain and a target that is not centred; where `scale` is not
+// 1, with a scale of the activations. `bias` as in WriteTranscoderFile.
+inline void WriteSaeLensFolder(const TestFolder& folder, int64_t d_model, int64_t d_sae, at::ScalarType type,
+                               double scale = 1, double bias = -2.3) {
   const nlohmann::json config{{"architecture", "transcoder"},
                               {"d_in", d_model},
                               {"d_out", d_model},
                               {"d_sae", d_sae},
                               {"apply_b_dec_to_input", false},
-                              {"normalize_activations", "none"},
+                              {"normalize_activations", scale == 1 ? "none" : "expected_average_only_in"},
                               {"reshape_activations", "none"},
                               {"metadata", {{"hook_name", "blocks.1.ln2.hook_normalized"}}}};
   folder.Write("cfg.json", config.dump());
+  folder.Write("activation_scaler.json", nlohmann::json{{"scaling_factor", scale}}.dump());
   TensorMap tensors{{"W_enc", at::randn({d_model, d_sae}) / std::sqrt(static_cast<double>(d_model))},
-                    {"b_enc", at::full({d_sae}, -2.3)},
+                    {"b_enc", at::full({d_sae}, bias)},
                     {"W_dec", at::randn({d_sae, d_model}) * 0.1},
                     {"b_dec", at::zeros({d_model})}};
   for (auto& [name, tensor] : tensors) tensor = tensor.to(type);

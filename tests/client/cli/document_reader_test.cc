@@ -6,6 +6,7 @@
 
 #include "client/cpp/errors.h"
 #include "gmock/gmock.h"
+#include "lib/tokenizer/tokenizer.h"
 #include "tests/client/matchers.h"
 #include "tests/support/test_folder.h"
 
@@ -75,8 +76,42 @@ TEST(PartEndTest, PartsEndBeforeWhitespaceThatFollowsSomethingElse) {
   EXPECT_EQ(PartEnd("one two three", 4), 7U);
   EXPECT_EQ(PartEnd("one  two", 4), 8U) << "not within whitespace";
   EXPECT_EQ(PartEnd("one\ntwo", 2), 3U);
-  EXPECT_EQ(PartEnd("na\xC3\xAF two x", 2), 8U) << "what is no ASCII may be whitespace, too";
+  EXPECT_EQ(PartEnd("na\xC3\xAF two x", 2), 4U);
+  EXPECT_EQ(PartEnd("日本語。\n日本語。\n", 3), 12U) << "where no word ends in ASCII";
+  for (const char* space :
+       {"\u0085", "\u00A0", "\u1680", "\u2000", "\u200A", "\u2028", "\u2029", "\u202F", "\u205F", "\u3000"}) {
+    const std::string text = std::string("na") + space + " two x";
+    EXPECT_EQ(PartEnd(text, 1), text.size() - 2) << "what is no ASCII may be whitespace, too";
+  }
+  for (const char* other :
+       {"\u0084", "\u00A1", "\u167F", "\u1FFF", "\u200B", "\u2027", "\u202A", "\u2030", "\u3001", "\U0001F600"}) {
+    const std::string text = std::string("na") + other + " two x";
+    EXPECT_EQ(PartEnd(text, 1), text.size() - 6) << other;
+  }
   EXPECT_EQ(PartEnd("onetwothree", 3), 11U);
+}
+
+// Against the server's own tokenizer, in texts of pieces that make borders hard to tell.
+TEST(PartEndTest, PartsHaveTheTokensOfTheWhole) {
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Load(SUPERPOSE_TEST_DATA "/tokenizer/json"));
+  const std::vector<std::string> pieces = {"a",      "the",    " the",   "'s",     "'",      "0",    "202",    ".",
+                                           " ",      " ",      "  ",     "\n",     "\t",     "\r\n", "\v",     "日",
+                                           "本",     "。",     "é",      "Ⅷ",      "٣",      "😀",   "\u00A0", "\u3000",
+                                           "\u2028", "\u0085", "\u200B", "\u1680", "\u2009", "\x01", "\x7F",   "\x1C"};
+  auto random = [state = uint32_t{7}]() mutable { return (state = state * 1664525 + 1013904223) >> 16; };
+  for (int i = 0; i < 10'000; ++i) {
+    std::string text;
+    for (uint32_t count = 1 + random() % 24; count > 0; --count) text += pieces[random() % pieces.size()];
+    std::vector<int32_t> together;
+    for (absl::string_view rest = text; !rest.empty();) {
+      const absl::string_view part = rest.substr(0, PartEnd(rest, 1 + random() % 6));
+      ASSERT_FALSE(part.empty());
+      ASSERT_OK_AND_ASSIGN(const std::vector<int32_t> ids, tokenizer->Encode(part, /*parse_special=*/false));
+      together.insert(together.end(), ids.begin(), ids.end());
+      rest.remove_prefix(part.size());
+    }
+    EXPECT_EQ(together, *tokenizer->Encode(text, /*parse_special=*/false)) << text;
+  }
 }
 
 }  // namespace

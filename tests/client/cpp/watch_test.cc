@@ -10,7 +10,7 @@ namespace {
 
 using WatchTest = TinyServerTest;
 
-// Waits for a job on a thread of its own and says when it has made its first progress.
+// Waits for a job on a thread of its own and says when it has made its first progress, or when the wait is over.
 class BackgroundWait {
  public:
   BackgroundWait(const Client& client, std::string job, const WatchOptions& options = {}) {
@@ -18,8 +18,10 @@ class BackgroundWait {
       if (now.state() == v1::JOB_STATE_RUNNING && now.progress().done() > 0 && !progressed_.HasBeenNotified())
         progressed_.Notify();
     };
-    result_ = std::async(std::launch::async, [client, job = std::move(job), options, on_change] {
-      return client.WaitForJob(job, on_change, options);
+    result_ = std::async(std::launch::async, [this, client, job = std::move(job), options, on_change] {
+      absl::StatusOr<v1::Job> end = client.WaitForJob(job, on_change, options);
+      progressed_.Notify();
+      return end;
     });
   }
 

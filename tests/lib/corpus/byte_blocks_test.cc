@@ -63,6 +63,19 @@ TEST_F(ByteBlocksTest, MembersAndFramesFollowOneAnother) {
   EXPECT_EQ(*Read(Zstd("one ") + Zstd("") + Zstd("two"), Compression::kZstd), "one two");
 }
 
+TEST_F(ByteBlocksTest, ZerosMayFollowAGzipMember) {
+  for (const size_t count : {1, 511, 3'000'000}) {
+    const std::string zeros(count, '\0');
+    EXPECT_EQ(*Read(Gzip("one") + zeros, Compression::kGzip), "one") << count;
+    EXPECT_EQ(*Read(Gzip("one ") + zeros + Gzip("two") + zeros, Compression::kGzip), "one two") << count;
+    EXPECT_THAT(Read(zeros + Gzip("one"), Compression::kGzip), IsCorrupt()) << count;
+    EXPECT_THAT(Read(Gzip("one") + zeros + "x", Compression::kGzip), IsCorrupt()) << count;
+    EXPECT_THAT(Read(Gzip("one") + zeros + "\x1F", Compression::kGzip), IsCorrupt()) << count;
+  }
+  const std::string block(size_t{1} << 20, 'x');  // as long as what is unfolded at once
+  EXPECT_EQ(*Read(Gzip(block) + std::string(9, '\0'), Compression::kGzip), block);
+}
+
 TEST_F(ByteBlocksTest, ATruncatedFileIsCorruptWhereverItEnds) {
   const std::string text = NumberedLines(50);
   const std::string gzip = Gzip(text), zstd = Zstd(text);

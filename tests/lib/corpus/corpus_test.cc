@@ -487,5 +487,45 @@ TEST_F(CorpusTest, WrongTypesSayWhatWouldBeRight) {
   EXPECT_THAT(LoadNpy(at::zeros({4}, at::kFloat)), MessageHas("astype(numpy.uint16)"));
 }
 
+// Several parts of a MiB, of words of many kinds.
+std::string LongText() {
+  std::string text;
+  for (int i = 0; text.size() < (size_t{5} << 19); ++i)
+    absl::StrAppend(&text, "ab ", i, "  ab's日本語。\n \xC3\xA9\xE3\x80\x80 ab\t", std::string(i % 7, ' '), "\n");
+  return text;
+}
+
+TEST_F(CorpusTest, ALongDocumentHasTheIdsOfItsTextEncodedAtOnce) {
+  const std::string text = LongText();
+  ASSERT_OK_AND_ASSIGN(const std::vector<int32_t> ids, tokenizer_->Encode(text, false));
+  std::vector<int64_t> row = {kBos};
+  row.insert(row.end(), ids.begin(), ids.end());
+  const auto length = static_cast<int64_t>(row.size());
+  EXPECT_EQ(Cut(LoadFile("long.txt", text), length), Rows{row});
+  EXPECT_EQ(Cut(LoadFile("long.jsonl", Line(text)), length), Rows{row});
+}
+
+TEST_F(CorpusTest, TokenizingALongDocumentEndsWhenItIsCancelled) {
+  for (const bool one_line : {false, true}) {
+    const std::string text = LongText();
+    CorpusFiles files = FilesAt(one_line ? folder_.Write("a.jsonl", Line(text)) : folder_.Write("a.txt", text));
+    int asked = 0;
+    files.is_cancelled = [&] { return ++asked > 2; };
+    EXPECT_EQ(Load(files).status().code(), absl::StatusCode::kCancelled);
+    EXPECT_EQ(asked, 3);
+  }
+}
+
+TEST_F(CorpusTest, InALongDocumentABadByteIsCountedFromItsStart) {
+  const std::string text = LongText();
+  EXPECT_THAT(LoadFile("a.txt", text + "\xFF and more"), MessageHas(absl::StrCat("byte ", text.size())));
+}
+
+TEST_F(CorpusTest, AWordWithoutEndIsRefused) {
+  const auto corpus = LoadFile("a.txt", "ab " + std::string((size_t{16} << 20) + 1, 'a'));
+  EXPECT_THAT(corpus, IsError(kInvalid, reason::kFileUnsupported));
+  EXPECT_THAT(corpus, MessageHas("a.txt"));
+}
+
 }  // namespace
 }  // namespace superpose

@@ -71,6 +71,27 @@ TEST_F(TrainingMemoryTest, WhereEveryFeatureIsActiveTheActivationsDecide) {
   ExpectAsEstimated(Config(MidForm::kDModel, {0, 1}, 32), 4096, kAllActive);
 }
 
+class TrainingWithStatisticsMemoryTest : public TrainingMemoryTest {
+ protected:
+  static TrainerConfig With(TrainerConfig config, const StatisticsOptions& options, bool include_bos) {
+    config.statistics = {std::vector<StatisticsOptions>(config.layers.size(), options), include_bos};
+    return config;
+  }
+};
+
+TEST_F(TrainingWithStatisticsMemoryTest, OfManyFeaturesTheSumsDecide) {
+  ExpectAsEstimated(With(Config(MidForm::kDMlp, {1}, 8), {}, /*include_bos=*/false), 4096, kFewActive);
+}
+TEST_F(TrainingWithStatisticsMemoryTest, OfLargeBatchesTheRowsAreKept) {
+  ExpectAsEstimated(With(Config(MidForm::kDModel, {0, 1}, 160), {}, /*include_bos=*/false), 256, kFewActive);
+}
+TEST_F(TrainingWithStatisticsMemoryTest, OfSomeGroupsAndFeatures) {
+  StatisticsOptions options;
+  options.groups = {StatisticsGroup::kGates, StatisticsGroup::kPreActivations};
+  options.feature_ids = at::arange(0, 8192, 4, at::kLong);
+  ExpectAsEstimated(With(Config(MidForm::kDMlp, {0, 1}, 32), options, /*include_bos=*/true), 8192, kFewActive);
+}
+
 TEST_F(TrainingMemoryTest, ResumingTakesNoMoreThanTraining) {
   const TrainerConfig config = Config(MidForm::kDMlp, {1}, 8);
   const Measured measured = Train(config, 16'384, kFewActive);

@@ -286,6 +286,20 @@ TEST_F(InterventionTest, WhatCannotBeRunIsRefused) {
               IsError(kInvalid, reason::kTranscoderMismatch));
 }
 
+TEST_F(InterventionTest, ASettingThatIsTooLargeToComputeWithIsNamed) {
+  for (const InterventionMode mode : {InterventionMode::kDelta, InterventionMode::kReplace}) {
+    // 1e38 is infinite in the sum, 1e25 in the variance only.
+    for (const float value : {1e38F, 1e25F}) {
+      const Intervention intervention{mode, {Of({{1, 3}}, 0), Of({{4, 2}, {7, value, {5}}, {9, 100}}, 1)}};
+      const auto change = Intervene(*model_, sequences_, intervention, 3);
+      EXPECT_THAT(change, IsError(kInvalid, reason::kConfigInvalid));
+      EXPECT_THAT(change, MessageHas(absl::StrCat("feature 7 of layer 1 is set to ", value)));
+    }
+  }
+  const PredictionChange large = Change({.transcoders = {Of({{7, 1e6}})}}, sequences_);
+  for (const float kl : large.kl) EXPECT_TRUE(std::isfinite(kl));
+}
+
 TEST_F(InterventionTest, TwoTranscodersOfALayerMayAddButNotBothReplace) {
   const std::shared_ptr<const Transcoder> other = GoldenTranscoder();
   Intervention intervention{.transcoders = {Of({{1, 6}}), {kLayer, other.get(), {{2, 6}}}}};

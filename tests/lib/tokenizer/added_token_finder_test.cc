@@ -113,5 +113,16 @@ TEST(AddedTokenFinderTest, ManyTokensThatBeginAlikeAreFoundAsIfEachWereTried) {
   }
 }
 
+TEST(AddedTokenFinderTest, ACutMayLieAcrossATokenThatHasASafeCutInside) {
+  const AddedTokenFinder finder({Token("a b c", 1), Token("  ", 2), Token("x ", 3, /*special=*/true)});
+  const std::string text = "  a b c  x y";
+  std::vector<size_t> across;
+  for (size_t offset = 0; offset <= text.size(); ++offset) {
+    if (finder.IsAcross(text, offset)) across.push_back(offset);
+  }
+  EXPECT_THAT(across, ElementsAre(3, 5, 10));
+  EXPECT_FALSE(AddedTokenFinder({}).IsAcross(text, 3));
+}
+
 }  // namespace
 }  // namespace superpose

@@ -58,5 +58,21 @@ TEST(Gpt2Splitter, AWordMayBeLong) {
   }
 }
 
+TEST(Gpt2Splitter, ACutIsSafeBeforeAsciiWhitespaceAfterAnythingElse) {
+  const auto cuts = [](absl::string_view text) {
+    std::vector<size_t> offsets;
+    for (size_t offset = 0; offset <= text.size() + 1; ++offset) {
+      if (IsSafeCut(text, offset)) offsets.push_back(offset);
+    }
+    return offsets;
+  };
+  EXPECT_THAT(cuts("one two\nthree"), ElementsAre(3, 7));
+  EXPECT_THAT(cuts("日本 語。\n\n1 \n"), ElementsAre(6, 13, 16));
+  EXPECT_THAT(cuts("a\u00A0 b\u3000\nc\u2028 d\u0085 e\u1680 f\u2009 "), testing::IsEmpty());
+  EXPECT_THAT(cuts("a\u00A0b"), testing::IsEmpty()) << "whitespace that is no ASCII is left where it is";
+  EXPECT_THAT(cuts(" a  "), ElementsAre(2));
+  EXPECT_THAT(cuts(""), testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace superpose

@@ -264,5 +264,75 @@ TEST_F(TokenizerTest, DamagedFilesAreCorrupt) {
   EXPECT_THAT(Load(), IsError(kInvalid, reason::kFileCorrupt));
 }
 
+// Texts of pieces that make borders hard to tell: what words may begin and end with, in several scripts.
+class RandomTexts {
+ public:
+  std::string Next() {
+    static const std::vector<std::string> kPieces = {
+        "a",      "the",    " the",   "'s",     "'t",      "'",      "0",      "202",    ".",
+        "..",     " ",      " ",      "  ",     "\n",      "\n",     "\t",     "\r\n",   "\v",
+        "日",     "本",     "。",     "é",      "e\u0301", "Ⅷ",      "٣",      "😀",     "\u00A0",
+        "\u3000", "\u2028", "\u0085", "\u200B", "\u1680",  "\u2009", "\u202F", "\u205F", "\x01",
+        "\x7F",   "\x1C",   "<sep>",  "<sep",   "2>",      "of two", "of",     "two",    "<|endoftext|>"};
+    std::string text;
+    for (uint32_t count = 1 + Random() % 24; count > 0; --count) text += kPieces[Random() % kPieces.size()];
+    return text;
+  }
+  uint32_t Random() { return (state_ = state_ * 1664525 + 1013904223) >> 16; }
+
+ private:
+  uint32_t state_ = 7;
+};
+
+TEST_F(TokenizerTest, PartsBetweenSafeCutsHaveTheIdsOfTheWhole) {
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, LoadChanged([](Json& json) {
+                         Json token = json["added_tokens"][2];
+                         for (const char* text : {"of two", "e\nt", "日 "}) {
+                           token["content"] = text;
+                           token["id"] = 403 + json["added_tokens"].size();
+                           token["normalized"] = std::string(text) == "of two";
+                           json["added_tokens"].push_back(token);
+                         }
+                       }));
+  RandomTexts texts;
+  int parts = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string text = texts.Next();
+    const bool parse_special = i % 2 == 0;
+    ASSERT_OK_AND_ASSIGN(const Ids whole, tokenizer->Encode(text, parse_special));
+    Ids together;
+    for (absl::string_view rest = text; !rest.empty(); ++parts) {
+      const absl::string_view part = rest.substr(0, tokenizer->SafeCut(rest, 1 + texts.Random() % 6));
+      ASSERT_FALSE(part.empty());
+      ASSERT_OK_AND_ASSIGN(const Ids ids, tokenizer->Encode(part, parse_special));
+      together.insert(together.end(), ids.begin(), ids.end());
+      rest.remove_prefix(part.size());
+    }
+    ASSERT_EQ(together, whole) << text;
+  }
+  EXPECT_GT(parts, 40'000) << "most texts are cut";
+}
+
+TEST_F(TokenizerTest, ASafeCutIsFoundInAnyScriptAndNotInsideAToken) {
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer,
+                       LoadChanged([](Json& json) { json["added_tokens"][2]["content"] = "of two"; }));
+  EXPECT_EQ(tokenizer->SafeCut("日本語。\n日本語。\n", 1), 12U);
+  EXPECT_EQ(tokenizer->SafeCut("日本語。\n日本語。\n", 13), 25U);
+  EXPECT_EQ(tokenizer->SafeCut("one of two and", 1), 3U);
+  EXPECT_EQ(tokenizer->SafeCut("one of two and", 4), 10U) << "\"of two\" is one token";
+  EXPECT_EQ(tokenizer->SafeCut("one", 1), 3U);
+  EXPECT_EQ(tokenizer->SafeCut("one", 9), 3U);
+  EXPECT_EQ(tokenizer->SafeCut("", 1), 0U);
+}
+
+TEST_F(TokenizerTest, AWordThatIsTooLongToBeEncodedIsRefused) {
+  ASSERT_OK_AND_ASSIGN(const auto tokenizer, Tokenizer::Load(Fixture("json")));
+  for (const char c : {'q', ' ', '\0'}) {
+    const auto ids = tokenizer->Encode(std::string((size_t{16} << 20) + 1, c), true);
+    EXPECT_THAT(ids, IsError(kInvalid, reason::kFileUnsupported));
+    EXPECT_THAT(ids, MessageHas("16777217 bytes"));
+  }
+}
+
 }  // namespace
 }  // namespace superpose

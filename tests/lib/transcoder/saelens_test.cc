@@ -9,8 +9,11 @@
 #include <functional>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <set>
 
+#include "absl/strings/match.h"
 #include "lib/transcoder/transcoder.h"
+#include "lib/transcoder/transcoder_shape.h"
 #include "tests/status_matchers.h"
 #include "tests/support/golden.h"
 #include "tests/support/test_folder.h"
@@ -347,6 +350,76 @@ TEST_F(SaeLensTest, AFolderIsRecognisedByWhatIsInItOnly) {
   ExpectUnsupported(Fixture("transcoder/sae_weights.safetensors"), "cfg.json");
   EXPECT_THAT(ReadTranscoderFile({folder_.File("nowhere"), ""}),
               IsError(absl::StatusCode::kNotFound, reason::kFileNotFound));
+}
+
+TEST_F(SaeLensTest, TheContentHashIsOfTheFileAndNotOfWhatFoldingComputes) {
+  ASSERT_OK_AND_ASSIGN(TranscoderFile file, ReadTranscoderFile({Fixture("transcoder"), ""}));
+  LayerNorm norm = model_->mlp_norm(kLayer);
+  ASSERT_OK_AND_ASSIGN(const auto one, Transcoder::Create(file, norm, at::kCPU));
+  // Too little to be seen in a float32 that is folded.
+  file.tensors["W_enc"] = file.tensors.at("W_enc").to(at::kDouble);
+  ASSERT_OK_AND_ASSIGN(const auto wide, Transcoder::Create(file, norm, at::kCPU));
+  file.tensors["W_enc"] = file.tensors.at("W_enc") * (1 + 1e-15);
+  ASSERT_OK_AND_ASSIGN(const auto near, Transcoder::Create(file, norm, at::kCPU));
+  norm.gain = norm.gain * (1 + 1e-15);
+  ASSERT_OK_AND_ASSIGN(const auto near_norm, Transcoder::Create(file, norm, at::kCPU));
+  EXPECT_TRUE(at::equal(wide->tensor("W_enc"), near->tensor("W_enc")));
+  EXPECT_TRUE(at::equal(wide->tensor("W_enc"), near_norm->tensor("W_enc")));
+  const std::set<std::string> hashes = {one->content_hash(), wide->content_hash(), near->content_hash(),
+                                        near_norm->content_hash()};
+  EXPECT_EQ(hashes.size(), 4U);
+  file.tensors["log_sparsity"] = at::zeros({64});
+  ASSERT_OK_AND_ASSIGN(const auto with_frequencies, Transcoder::Create(file, norm, at::kCPU));
+  EXPECT_EQ(with_frequencies->content_hash(), near_norm->content_hash());
+}
+
+TEST_F(SaeLensTest, AScaleIsFoldedWhateverTheInputAndTheTargetAre) {
+  for (const TranscoderInput input : {TranscoderInput::kBeforeGain, TranscoderInput::kAfterGain}) {
+    for (const bool centred : {false, true}) {
+      ASSERT_OK_AND_ASSIGN(TranscoderFile file, ReadTranscoderFile({Fixture("scaled"), ""}));
+      const double scale = file.convention.activation_scale;
+      EXPECT_NE(scale, 1);
+      file.convention.input = input;
+      file.convention.centred_target = centred;
+      const LayerNorm& norm = model_->mlp_norm(kLayer);
+      ASSERT_OK_AND_ASSIGN(const auto transcoder, Transcoder::Create(file, norm, at::kCPU));
+      const auto tensor = [&](const char* name) { return file.tensors.at(name).to(at::kDouble); };
+      const at::Tensor x_hat = expected_.at("x_hat").to(at::kDouble);
+      const at::Tensor x = input == TranscoderInput::kBeforeGain ? x_hat : x_hat * norm.gain + norm.bias;
+      const at::Tensor z = (at::matmul(x * scale, tensor("W_enc")) + tensor("b_enc")).relu();
+      const at::Tensor y =
+          (at::matmul(z, tensor("W_dec")) + tensor("b_dec_out")) / scale + at::matmul(x, tensor("W_skip"));
+      ASSERT_OK_AND_ASSIGN(const SparseActivations acts, transcoder->Encode(x_hat.to(at::kFloat)));
+      EXPECT_LT(LargestError(Dense(acts), z), 3e-6);
+      ASSERT_OK_AND_ASSIGN(const at::Tensor output, transcoder->Decode(acts, x_hat.to(at::kFloat)));
+      EXPECT_LT(LargestError(output, centred ? y : Centred(y)), 3e-6);
+    }
+  }
+}
+
+TEST_F(SaeLensTest, WhatCannotBeLookedAtIsNotFoundAndSaysWhy) {
+  const auto expect_not_found = [](const std::string& path, const std::string& why) {
+    const auto file = ReadTranscoderFile({path, ""});
+    EXPECT_THAT(file, IsError(absl::StatusCode::kNotFound, reason::kFileNotFound));
+    EXPECT_THAT(file, MessageHas(why));
+    // The shape is asked for first, and needs the weights only.
+    if (absl::StrContains(why, "cfg.json") || absl::StrContains(why, "sparsity")) return;
+    const auto shape = ReadTranscoderShape(path);
+    EXPECT_THAT(shape, IsError(absl::StatusCode::kNotFound, reason::kFileNotFound));
+    EXPECT_THAT(shape, MessageHas(why));
+  };
+  for (const char* name : {"sae_weights.safetensors", "sparsity.safetensors", "cfg.json"}) {
+    CopyFixture("transcoder");
+    fs::remove(folder_.File(name));
+    fs::create_symlink(folder_.File(name), folder_.File(name));
+    expect_not_found(folder_.path(), std::string(name) + ": Too many levels of symbolic links");
+  }
+  CopyFixture("transcoder");
+  expect_not_found(folder_.File(std::string(300, 'x')), "File name too long");
+  expect_not_found(folder_.File("cfg.json/inside"), "Not a directory");
+  std::string deep = folder_.path();
+  while (deep.size() < 4088) deep += "/.";
+  expect_not_found(deep, "File name too long");
 }
 
 }  // namespace

@@ -74,8 +74,8 @@ TEST_F(TranscoderMemoryTest, LoadingTakesWhatIsEstimated) {
 // A folder of SAELens whose weights read what comes after the gain: both are folded.
 class FoldedMemoryTest : public TranscoderMemoryTest {
  protected:
-  void ExpectLoadAsEstimated(at::ScalarType type) {
-    WriteSaeLensFolder(folder(), 128, 16'384, type);
+  void ExpectLoadAsEstimated(at::ScalarType type, double scale = 1, double bias = kFewActive) {
+    WriteSaeLensFolder(folder(), 128, 16'384, type, scale, bias);
     const std::shared_ptr<const Model> its_model = model();
     const at::Tensor tokens = at::randint(0, 200, {4, 128}, at::kLong);
     const int64_t peak = CountingAllocator::Install().PeakOf([&] {
@@ -96,6 +96,13 @@ class FoldedMemoryTest : public TranscoderMemoryTest {
 
 TEST_F(FoldedMemoryTest, FoldingAndTheSelfTestTakeWhatIsEstimated) { ExpectLoadAsEstimated(at::kFloat); }
 TEST_F(FoldedMemoryTest, WeightsOfAnotherPrecisionAreThereOnceMore) { ExpectLoadAsEstimated(at::kBFloat16); }
+TEST_F(FoldedMemoryTest, AScaleTakesNoCopyOfAMatrix) {
+  ExpectLoadAsEstimated(at::kFloat, 2.5);
+  ExpectLoadAsEstimated(at::kBFloat16, 2.5);
+}
+TEST_F(FoldedMemoryTest, TheSelfTestTakesNoMoreWhereEveryFeatureIsActive) {
+  ExpectLoadAsEstimated(at::kFloat, 1, kAllActive);
+}
 
 }  // namespace
 }  // namespace superpose

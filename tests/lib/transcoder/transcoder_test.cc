@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <limits>
+#include <set>
 
 #include "lib/transcoder/activation_encoder.h"
 #include "tests/status_matchers.h"
@@ -225,7 +226,7 @@ TEST_F(TranscoderTest, TheThresholdItselfIsNotAbove) {
 }
 
 TEST_F(TranscoderTest, WithoutFrequenciesNobodyKnowsTheLiveFeatures) {
-  EXPECT_THAT(transcoder_->LiveFeatures(), IsError(kPrecondition, reason::kTensorMissing));
+  EXPECT_THAT(transcoder_->LiveFeatures(), IsError(kPrecondition, reason::kFrequenciesMissing));
 }
 
 TEST_F(TranscoderTest, TheSameTensorsInAnotherLayoutAreComputedWithAlike) {
@@ -302,6 +303,43 @@ TEST_F(TranscoderTest, ASkipAddsTheInput) {
   ASSERT_OK_AND_ASSIGN(const SparseActivations z, skips->Encode(x));
   ASSERT_OK_AND_ASSIGN(const at::Tensor output, skips->Decode(z, x));
   EXPECT_TRUE(at::equal(output, at::tensor({11.5F, 21.5F, 13.5F, 23.5F}).view({2, 2})));
+}
+
+TranscoderFile SmallFile() {
+  TranscoderFile file;
+  file.tensors = {{"W_enc", at::tensor({0.0F, 1.0F, 2.0F, 3.0F, 4.0F, 5.0F}).view({2, 3})},
+                  {"b_enc", at::tensor({0.5F, -0.5F, 0.0F})},
+                  {"W_dec", at::tensor({1.0F, 0.0F, 0.0F, 1.0F, 1.0F, 1.0F}).view({3, 2})},
+                  {"b_dec_out", at::tensor({0.25F, 0.75F})}};
+  return file;
+}
+
+// As Python's hashlib and struct give it: midcoders know what they were trained on by it.
+TEST_F(TranscoderTest, TheContentHashIsOfTheseBytesForEver) {
+  TranscoderFile file = SmallFile();
+  file.convention.centred_target = true;
+  ASSERT_OK_AND_ASSIGN(const auto as_it_is, Transcoder::Create(file, {}, at::kCPU));
+  EXPECT_EQ(as_it_is->content_hash(), "b49b5837fb0d52ab761a3b9bf6e79acb090f2213240428ab48d547243a36c3b5");
+  file.convention.centred_target = false;
+  file.convention.input = TranscoderInput::kAfterGain;
+  file.convention.activation_scale = 2.5;
+  const LayerNorm norm{at::tensor({1.5, 2.0}, at::kDouble), at::tensor({-0.1, 0.3}, at::kDouble)};
+  ASSERT_OK_AND_ASSIGN(const auto folded, Transcoder::Create(file, norm, at::kCPU));
+  EXPECT_EQ(folded->content_hash(), "13fc8d8b05ceeacc9b42293cfd03ce87e2efd65c31222c4a5c5973f0b792f238");
+}
+
+TEST_F(TranscoderTest, TheContentHashIsOfTheConvention) {
+  std::set<std::string> hashes;
+  for (const double scale : {1.0, 2.0}) {
+    for (const bool centred : {false, true}) {
+      TranscoderFile file = SmallFile();
+      file.convention.centred_target = centred;
+      file.convention.activation_scale = scale;
+      ASSERT_OK_AND_ASSIGN(const auto transcoder, Transcoder::Create(file, {}, at::kCPU));
+      hashes.insert(transcoder->content_hash());
+    }
+  }
+  EXPECT_EQ(hashes.size(), 4U);
 }
 
 }  // namespace

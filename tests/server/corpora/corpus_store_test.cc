@@ -1,5 +1,8 @@
 #include "server/corpora/corpus_store.h"
 
+#include <sys/resource.h>
+
+#include <csignal>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -29,6 +32,26 @@ std::string Ids(const std::string& letters) {
   for (const char letter : letters) bytes += {letter, '\0'};
   return bytes;
 }
+
+// While it lives, no file can be written to; files can be made, named and removed.
+class WithoutWriting {
+ public:
+  WithoutWriting() : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    EXPECT_EQ(::getrlimit(RLIMIT_FSIZE, &before_), 0);
+    const rlimit nothing = {.rlim_cur = 0, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &nothing), 0);
+  }
+  ~WithoutWriting() {
+    EXPECT_EQ(::setrlimit(RLIMIT_FSIZE, &before_), 0);
+    std::signal(SIGXFSZ, handler_);
+  }
+  WithoutWriting(const WithoutWriting&) = delete;
+  WithoutWriting& operator=(const WithoutWriting&) = delete;
+
+ private:
+  rlimit before_{};
+  void (*const handler_)(int);
+};
 
 class CorpusStoreTest : public testing::Test {
  protected:
@@ -202,9 +225,31 @@ TEST_F(CorpusStoreTest, HalfMadeCorporaGoAtTheStart) {
   ASSERT_OK(Create("mine", {Upload(Ids("abcd"))}));
   WriteFile(FileOf("half/00000.bin"), Ids("ab"));
   WriteFile(FileOf("half/corpus.json.1.2.tmp"), "{}");
+  WriteFile(FileOf("README"), "somebody's notes");
   StartAgain();
   EXPECT_FALSE(fs::exists(FileOf("half")));
+  EXPECT_EQ(FileContent(FileOf("README")), "somebody's notes");
   EXPECT_OK(registry_->FindCorpus("corpora/mine"));
+}
+
+// Of files that took hours to send.
+TEST_F(CorpusStoreTest, ACorpusThatCannotBeKeptCostsNoUpload) {
+  const std::string first = Upload(Ids("abcd")), second = Upload(Ids("ef"));
+  {
+    const WithoutWriting disk;
+    EXPECT_THAT(Create("mine", {first, second}), IsError(kPrecondition, reason::kFileWriteFailed));
+  }
+  EXPECT_FALSE(fs::exists(FileOf("mine")));
+  EXPECT_OK(Create("mine", {first, second}));
+}
+
+TEST_F(CorpusStoreTest, ACrashBeforeACorpusIsWholeCostsNoUpload) {
+  const std::string upload = Upload(Ids("abcd"));
+  fs::create_directory(FileOf("mine"));
+  ASSERT_OK(uploads_->LinkTo(upload, FileOf("mine/00000.bin")));
+  StartAgain();
+  EXPECT_FALSE(fs::exists(FileOf("mine")));
+  EXPECT_OK(Create("mine", {upload}));
 }
 
 TEST_F(CorpusStoreTest, WhatDoesNotLoadAnyMoreIsLeftAloneAndCanBeDeleted) {

@@ -1,5 +1,6 @@
 #include "server/jobs/database.h"
 
+#include <new>
 #include <vector>
 
 #include "lib/base/error.h"
@@ -48,6 +49,17 @@ TEST_F(DatabaseTest, ANewFileIsDurableAndUpToDate) {
   EXPECT_EQ(Ask(database.get(), "PRAGMA foreign_keys"), "1");
   EXPECT_EQ(Ask(database.get(), "PRAGMA user_version"), absl::StrCat(SchemaMigrations().size()));
   EXPECT_EQ(Ask(database.get(), "SELECT COUNT(*) FROM jobs"), "0");
+  EXPECT_EQ(Ask(database.get(), "SELECT COUNT(*) FROM midcoders"), "0");
+}
+
+TEST_F(DatabaseTest, ABodyThatThrowsLeavesNothingBehindAndTheNextOneRuns) {
+  const auto database = Open();
+  const auto throws = [](sqlite3* connection) -> absl::Status {
+    Statement insert(connection, kInsert, "midcoders/a");
+    EXPECT_OK(insert.Run());
+    throw std::bad_alloc();
+  };
+  EXPECT_THROW(database->Transact(throws).IgnoreError(), std::bad_alloc);
   EXPECT_EQ(Ask(database.get(), "SELECT COUNT(*) FROM midcoders"), "0");
 }
 

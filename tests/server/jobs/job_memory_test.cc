@@ -1,6 +1,8 @@
 // Which jobs start, by what they take in memory, and what they keep from being unloaded.
 #include "server/jobs/job_memory.h"
 
+#include <new>
+
 #include "server/runtime/reasons.h"
 #include "tests/server/jobs/manager_rig.h"
 #include "tests/server/jobs/scripted_work.h"
@@ -100,6 +102,17 @@ TEST_F(JobMemoryTest, AJobThatCanNeverFitFailsAndTheOthersGoOn) {
   EXPECT_EQ(rig.WaitForEnd(small).state(), v1::JOB_STATE_SUCCEEDED);
 }
 
+TEST_F(JobMemoryTest, AnEstimateThatThrowsEndsNoServer) {
+  DurableJobManager::Options options = Options();
+  options.estimate_memory = [](const v1::Job&, const JobParts&) -> absl::StatusOr<MemoryEstimate> {
+    throw std::bad_alloc();
+  };
+  ManagerRig rig(folder_.path(), options, nullptr, TinyRegistry(), &budget_);
+  const std::string name = rig.Submit(TinyTraining(1)).name();
+  End(name);
+  EXPECT_EQ(rig.WaitForEnd(name).state(), v1::JOB_STATE_SUCCEEDED);
+}
+
 TEST_F(JobMemoryTest, AJobThatWaitsForMemoryCanBeCancelled) {
   ManagerRig rig(folder_.path(), Options(), nullptr, TinyRegistry(), &budget_);
   const std::string first = rig.Submit(TinyTraining(10)).name();
@@ -113,7 +126,7 @@ TEST_F(JobMemoryTest, AJobThatWaitsForMemoryCanBeCancelled) {
 
 TEST_F(JobMemoryTest, AJobsModelAndTranscoderAreInUseUntilItHasEnded) {
   ManagerRig rig(folder_.path(), Options(), nullptr, TinyRegistry(), &budget_);
-  const auto check = [&](const std::string& name) { return CheckNoJobUses(name, &rig.store(), &rig.midcoders()); };
+  const auto check = [&](const std::string& name) { return CheckNoJobUses(name, &rig.store(), {&rig.midcoders(), &rig.snapshots()}); };
   EXPECT_OK(check("models/tiny"));
   const std::string running = rig.Submit(TinyTraining(10)).name();
   const std::string queued = rig.Submit(TinyTraining(10)).name();

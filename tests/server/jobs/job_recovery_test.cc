@@ -83,6 +83,19 @@ TEST_F(JobRecoveryTest, CrashesBeforeACheckpointDoNotCountAfterIt) {
   EXPECT_EQ(rig.WaitForEnd(name).state(), v1::JOB_STATE_SUCCEEDED);
 }
 
+TEST_F(JobRecoveryTest, FilesOfAJobThatWasCancelledBeforeACrashAreRemoved) {
+  std::string name;
+  Crash(&name);
+  WriteFile(folder_ / name + "/checkpoint-000000000001.safetensors", "tensors");
+  {
+    ASSERT_OK_AND_ASSIGN(const auto database, Database::Open(folder_ / "superpose.db"));
+    ASSERT_OK(SqliteJobStore(database.get()).Cancel(name, absl::UnixEpoch()));
+  }
+  ManagerRig rig(folder_.path());
+  EXPECT_EQ(rig.Get(name).state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_FALSE(std::filesystem::exists(folder_ / name));
+}
+
 TEST_F(JobRecoveryTest, AMidcoderThatTheServerDiedAfterIsNotStoredTwice) {
   std::string name;
   Crash(&name);

@@ -95,9 +95,11 @@ class ManagerRig {
     database_ = *std::move(database);
     store_.emplace(database_.get());
     midcoders_.emplace(folder_.get(), database_.get());
+    snapshots_.emplace(folder_.get(), database_.get());
     executor_.emplace(DeviceExecutor::Options(), &clock_, &metrics_);
     parts_ = {wrap == nullptr ? &*store_ : wrap(&*store_),
               &*midcoders_,
+              &*snapshots_,
               folder_.get(),
               registry,
               &*executor_,
@@ -112,6 +114,7 @@ class ManagerRig {
   DurableJobManager& manager() { return *manager_; }
   JobStore& store() { return *store_; }
   MidcoderStore& midcoders() { return *midcoders_; }
+  SnapshotStore& snapshots() { return *snapshots_; }
   DeviceExecutor& executor() { return *executor_; }
   const DataFolder& folder() const { return *folder_; }
   // As a crash would.
@@ -127,17 +130,17 @@ class ManagerRig {
     EXPECT_OK(job);
     return job.ok() ? *job : v1::Job();
   }
-  // The first state of the job that is `enough`.
+  // The first state of the job that is `enough`, or its end, after which none will be.
   v1::Job WaitUntil(const std::string& name, const std::function<bool(const v1::Job& job)>& enough) {
     Notification reached;
     v1::Job found;
     const auto subscription = manager_->Watch(name, [&](const v1::Job& job) {
-      if (reached.HasBeenNotified() || !enough(job)) return;
+      if (reached.HasBeenNotified() || !(enough(job) || HasEnded(job))) return;
       found = job;
       reached.Notify();
     });
     v1::Job now = Get(name);
-    if (enough(now)) return now;
+    if (enough(now) || HasEnded(now)) return now;
     reached.Wait();
     return found;
   }
@@ -150,6 +153,7 @@ class ManagerRig {
   std::unique_ptr<Database> database_;
   std::optional<SqliteJobStore> store_;
   std::optional<MidcoderStore> midcoders_;
+  std::optional<SnapshotStore> snapshots_;
   std::optional<DeviceExecutor> executor_;
   JobParts parts_;
   std::unique_ptr<DurableJobManager> manager_;

@@ -76,6 +76,93 @@ TEST(MemoryBudgetTest, AReservationShrinksAndNeverGrows) {
   EXPECT_EQ(budget.used_bytes(), 2 * kMiB);
 }
 
+TEST(MemoryBudgetTest, AReservationGrowsAsFarAsThereIsRoom) {
+  MemoryBudget budget(16 * kMiB);
+  ASSERT_OK_AND_ASSIGN(MemoryReservation corpus, budget.Reserve(MemoryUse::kLoaded, 0, "a corpus"));
+  EXPECT_OK(budget.GrowTo(10 * kMiB, &corpus, "a corpus"));
+  EXPECT_OK(budget.GrowTo(4 * kMiB, &corpus, "a corpus")) << "no less than it has";
+  EXPECT_EQ(budget.used_bytes(), 10 * kMiB);
+  const absl::Status refused = budget.GrowTo(16 * kMiB, &corpus, "a corpus", "make it smaller");
+  EXPECT_THAT(refused, IsError(kExhausted, reason::kMemoryExceeded));
+  EXPECT_EQ(refused.message(),
+            "a corpus needs 16.0 MiB of memory, and 15.0 MiB of the server's 16.0 MiB can be had: make it smaller");
+  EXPECT_EQ(corpus.bytes(), 10 * kMiB);
+  EXPECT_EQ(budget.used_bytes(), 10 * kMiB);
+}
+
+TEST(MemoryBudgetTest, PartsOfAReservationAreGivenBackOneByOne) {
+  MemoryBudget budget(16 * kMiB);
+  ASSERT_OK_AND_ASSIGN(MemoryReservation all, budget.Reserve(MemoryUse::kRequest, 5 * kMiB, "tensors"));
+  MemoryReservation first = all.Split(2 * kMiB);
+  EXPECT_EQ(all.bytes(), 3 * kMiB);
+  EXPECT_EQ(budget.used_bytes(), 5 * kMiB);
+  first = MemoryReservation();
+  EXPECT_EQ(budget.used_bytes(), 3 * kMiB);
+  EXPECT_EQ(all.Split(9 * kMiB).bytes(), 3 * kMiB) << "no more than it has";
+  EXPECT_EQ(budget.used_bytes(), 0);
+}
+
+// What is cached, a MiB each; some of it is in use.
+class CachingBudgetTest : public testing::Test {
+ protected:
+  CachingBudgetTest() {
+    budget_.SetCache([this] {
+      if (entries_.empty()) return false;
+      entries_.pop_back();
+      return true;
+    });
+  }
+  void Cache(int count) {
+    for (int i = 0; i < count; ++i) {
+      auto memory = budget_.Reserve(MemoryUse::kCache, kMiB, "an entry");
+      ASSERT_OK(memory);
+      entries_.push_back(*std::move(memory));
+    }
+  }
+
+  MemoryBudget budget_{16 * kMiB};
+  std::vector<MemoryReservation> entries_;
+};
+
+TEST_F(CachingBudgetTest, TheCacheMakesRoomBeforeAnythingIsRefused) {
+  Cache(6);
+  EXPECT_EQ(budget_.used_bytes(), 6 * kMiB);
+  EXPECT_EQ(budget_.Available(MemoryUse::kJob), 15 * kMiB) << "as if nothing was cached";
+  ASSERT_OK_AND_ASSIGN(const MemoryReservation job, budget_.Reserve(MemoryUse::kJob, 12 * kMiB, "a job"));
+  EXPECT_EQ(entries_.size(), 3U) << "no more goes than must";
+  ASSERT_OK_AND_ASSIGN(const MemoryReservation call, budget_.Reserve(MemoryUse::kRequest, 4 * kMiB, "a call"));
+  EXPECT_TRUE(entries_.empty());
+}
+
+TEST_F(CachingBudgetTest, NothingGoesForWhatWouldNotFitAllTheSame) {
+  Cache(6);
+  EXPECT_THAT(budget_.Reserve(MemoryUse::kRequest, 17 * kMiB, "a call"), IsError(kExhausted, reason::kMemoryExceeded));
+  EXPECT_EQ(entries_.size(), 6U);
+}
+
+TEST_F(CachingBudgetTest, WhatIsCachedMakesRoomForOthersOfItsKind) {
+  Cache(20);
+  EXPECT_LE(entries_.size(), 16U);
+  EXPECT_LE(budget_.used_bytes(), 16 * kMiB);
+}
+
+TEST_F(CachingBudgetTest, WhatIsInUseStaysAndIsCountedInTheRefusal) {
+  Cache(6);
+  const MemoryReservation in_use = std::move(entries_.back());
+  entries_.pop_back();
+  const auto refused = budget_.Reserve(MemoryUse::kRequest, 16 * kMiB, "a call");
+  EXPECT_THAT(refused, IsError(kExhausted, reason::kMemoryExceeded));
+  EXPECT_THAT(refused, MessageHas("15.0 MiB of the server's 16.0 MiB can be had"));
+  EXPECT_TRUE(entries_.empty());
+}
+
+TEST_F(CachingBudgetTest, ACacheThatIsGoneIsNotAsked) {
+  Cache(6);
+  budget_.SetCache(nullptr);
+  EXPECT_THAT(budget_.Reserve(MemoryUse::kRequest, 12 * kMiB, "a call"), IsError(kExhausted, reason::kMemoryExceeded));
+  EXPECT_EQ(entries_.size(), 6U);
+}
+
 TEST(MemoryBudgetTest, AMovedReservationIsGivenBackOnce) {
   MemoryBudget budget(16 * kMiB);
   ASSERT_OK_AND_ASSIGN(MemoryReservation first, budget.Reserve(MemoryUse::kJob, kMiB, "a job"));

@@ -78,5 +78,13 @@ TEST_F(CallTest, ALongErrorKeepsItsCodeAndReason) {
   EXPECT_EQ(ReasonOfCall(status), reason::kTensorMissing);
 }
 
+TEST_F(CallTest, ALongErrorDoesNotFillTheLog) {
+  testing::internal::CaptureStderr();
+  EndOf([] { return NotFound(reason::kTensorMissing, std::string(50'000, 'n')); });
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("TENSOR_MISSING"), std::string::npos) << log;
+  EXPECT_LT(log.size(), 2000U);
+}
+
 }  // namespace
 }  // namespace superpose

@@ -61,8 +61,9 @@ TEST(SelectToCpuTest, IsTheSelection) {
                                                             {Indices({4, 0}), v1::DimensionSlice(), Indices({2})},
                                                             {Indices({}), Range(0, 2)}};
   for (const auto& slices : all) {
+    MemoryBudget budget(1000);
     const TensorSelection wanted = Select(cube, slices);
-    const auto selected = SelectToCpu(cube, Of(slices));
+    const auto selected = SelectToCpu(cube, Of(slices), &budget);
     ASSERT_OK(selected);
     EXPECT_EQ(selected->sizes(), at::IntArrayRef(wanted.shape()));
     EXPECT_EQ(BytesOf(*selected), wanted.Copy(0, wanted.bytes()));
@@ -70,9 +71,38 @@ TEST(SelectToCpuTest, IsTheSelection) {
 }
 
 TEST(SelectToCpuTest, WhatIsOutsideIsRefused) {
-  EXPECT_EQ(ReasonOf(SelectToCpu(kMatrix, Of({Range(0, 6)})).status()), "SLICE_OUT_OF_RANGE");
-  EXPECT_EQ(ReasonOf(SelectToCpu(kMatrix, Of({Indices({-1})})).status()), "SLICE_OUT_OF_RANGE");
-  EXPECT_EQ(ReasonOf(SelectToCpu(kMatrix, Of({Range(0, 1), Range(0, 1), Range(0, 1)})).status()), "SLICE_OUT_OF_RANGE");
+  MemoryBudget budget(1000);
+  EXPECT_EQ(ReasonOf(SelectToCpu(kMatrix, Of({Range(0, 6)}), &budget).status()), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(SelectToCpu(kMatrix, Of({Indices({-1})}), &budget).status()), "SLICE_OUT_OF_RANGE");
+  EXPECT_EQ(ReasonOf(SelectToCpu(kMatrix, Of({Range(0, 1), Range(0, 1), Range(0, 1)}), &budget).status()),
+            "SLICE_OUT_OF_RANGE");
+}
+
+TEST(SelectToCpuTest, WhatIsHeldToBeReadIsReservedUntilItGoes) {
+  MemoryBudget budget(1000);
+  auto selected = SelectToCpu(kMatrix, Of({Range(0, 3), Indices({6, 0})}), &budget);
+  ASSERT_OK(selected);
+  EXPECT_EQ(budget.used_bytes(), 3 * 2 * 4);
+  std::optional<at::Tensor> other = selected->narrow(0, 1, 1);
+  *selected = at::Tensor();
+  EXPECT_EQ(budget.used_bytes(), 3 * 2 * 4) << "a view keeps all of it";
+  other.reset();
+  EXPECT_EQ(budget.used_bytes(), 0);
+}
+
+TEST(SelectToCpuTest, WhatDoesNotFitIsRefusedWithItsFigure) {
+  MemoryBudget budget(100);
+  const auto refused = SelectToCpu(kMatrix, {}, &budget);
+  EXPECT_EQ(ReasonOf(refused.status()), "MEMORY_EXCEEDED");
+  EXPECT_THAT(std::string(refused.status().message()), testing::HasSubstr("needs 140 B of memory"));
+  EXPECT_EQ(budget.used_bytes(), 0);
+}
+
+TEST(TensorSelectionTest, AMillionIndicesOfADimensionAreEnough) {
+  const auto most = TensorSelection::Create(kMatrix, Of({Indices(std::vector<int64_t>(1 << 20, 4))}));
+  ASSERT_OK(most);
+  EXPECT_EQ(most->bytes(), (int64_t{1} << 20) * 7 * 4);
+  EXPECT_EQ(ReasonAgainst(kMatrix, {Indices(std::vector<int64_t>((1 << 20) + 1, 4))}), "SLICE_OUT_OF_RANGE");
 }
 
 TEST(TensorSelectionTest, WithoutSlicesItIsTheWholeTensor) {

@@ -68,6 +68,17 @@ TEST_F(TextSizesTest, TextsThatMustBeTooManyTokensAreNotTokenized) {
               IsError(absl::StatusCode::kResourceExhausted, reason::kRequestTooLarge));
 }
 
+TEST_F(TextSizesTest, NoMoreTextsAreMadeThanAMessageMayHave) {
+  const TokenSequence letters(10, 65);  // "a"
+  ASSERT_OK_AND_ASSIGN(const std::vector<std::string> texts, TokenTexts(model_, letters, 30));
+  EXPECT_EQ(texts, std::vector<std::string>(10, "a"));
+  EXPECT_THAT(TokenTexts(model_, letters, 29), IsError(absl::StatusCode::kResourceExhausted, reason::kRequestTooLarge));
+  EXPECT_THAT(TokenTexts(model_, {65, 65, -1}, 5),
+              IsError(absl::StatusCode::kResourceExhausted, reason::kRequestTooLarge))
+      << "nothing is looked at that will not be sent";
+  EXPECT_THAT(TokenTexts(model_, {65, 65, -1}), IsError(absl::StatusCode::kInvalidArgument, reason::kTokenOutOfRange));
+}
+
 TEST(TokenBatchTest, NoTokensAreNoSequences) {
   const auto sequences = SequencesOf({});
   ASSERT_OK(sequences);

@@ -208,7 +208,7 @@ TEST_F(UploadStoreTest, NamesAreSixtyFourLowerCaseHexadecimalDigits) {
     EXPECT_THAT(store_->Get(name), invalid) << name;
     EXPECT_THAT(store_->Write(name, 1, 0), invalid) << name;
     EXPECT_THAT(store_->PathOf(name), invalid) << name;
-    EXPECT_THAT(store_->MoveTo(name, parent_ / "data/x"), invalid) << name;
+    EXPECT_THAT(store_->LinkTo(name, parent_ / "data/x"), invalid) << name;
     EXPECT_THAT(store_->Remove(name), invalid) << name;
   }
   EXPECT_TRUE(FileNames().empty());
@@ -279,15 +279,24 @@ TEST_F(UploadStoreTest, APartOfAnotherSizeIsBegunAnew) {
   EXPECT_EQ(FileNames(), std::vector<std::string>{Sha256Hex(content)});
 }
 
-TEST_F(UploadStoreTest, AHandedOverFileIsNoUploadAnyMore) {
+TEST_F(UploadStoreTest, AFileWithASecondNameOutlivesItsUpload) {
   ASSERT_OK(SendAll("content"));
   const std::string target = parent_ / "data/midcoders/file.pt";
-  ASSERT_OK(store_->MoveTo(NameOf("content"), target));
+  ASSERT_OK(store_->LinkTo(NameOf("content"), target));
+  EXPECT_OK(store_->PathOf(NameOf("content"))) << "it may be needed again";
+  ASSERT_OK(store_->Remove(NameOf("content")));
   EXPECT_EQ(FileContent(target), "content");
-  EXPECT_THAT(store_->Get(NameOf("content")), IsAbsent());
-  EXPECT_THAT(store_->MoveTo(NameOf("content"), target), IsAbsent());
+  EXPECT_THAT(store_->LinkTo(NameOf("content"), target), IsAbsent());
   ASSERT_OK(Send("longer content", 0, 3));
-  EXPECT_THAT(store_->MoveTo(NameOf("longer content"), target), IsIncomplete());
+  EXPECT_THAT(store_->LinkTo(NameOf("longer content"), target), IsIncomplete());
+}
+
+TEST_F(UploadStoreTest, ASecondNameTakesNoOtherFilesPlace) {
+  ASSERT_OK(SendAll("content"));
+  const std::string target = parent_ / "data/midcoders/file.pt";
+  WriteFile(target, "other");
+  EXPECT_THAT(store_->LinkTo(NameOf("content"), target), IsError(absl::StatusCode::kInternal, reason::kStorageFailed));
+  EXPECT_EQ(FileContent(target), "other");
 }
 
 TEST_F(UploadStoreTest, ARemovedUploadIsGoneWhetherCompleteOrNot) {

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from superpose import _display
-from superpose.v1 import midcoder_pb2
+from superpose.v1 import memory_pb2
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -46,7 +46,7 @@ class MemoryEstimate:
         return _display.html("MemoryEstimate", "training", self._facts())
 
 
-def estimate_from(proto: midcoder_pb2.MemoryEstimate) -> MemoryEstimate:
+def estimate_from(proto: memory_pb2.MemoryEstimate) -> MemoryEstimate:
     """The estimate that a server sent."""
     return MemoryEstimate(proto.peak_bytes, proto.checkpoint_bytes, proto.available_bytes, proto.advice)
 

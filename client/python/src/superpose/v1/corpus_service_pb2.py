@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 from superpose.v1 import corpus_pb2 as superpose_dot_v1_dot_corpus__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!superpose/v1/corpus_service.proto\x12\x0csuperpose.v1\x1a\x19superpose/v1/corpus.proto\";\n\x12ListCorporaRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x13ListCorporaResponse\x12%\n\x07\x63orpora\x18\x01 \x03(\x0b\x32\x14.superpose.v1.Corpus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x10GetCorpusRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x11GetCorpusResponse\x12$\n\x06\x63orpus\x18\x01 \x01(\x0b\x32\x14.superpose.v1.Corpus\"X\n\x13\x43reateCorpusRequest\x12\x11\n\tcorpus_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07uploads\x18\x03 \x03(\t\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\"<\n\x14\x43reateCorpusResponse\x12$\n\x06\x63orpus\x18\x01 \x01(\x0b\x32\x14.superpose.v1.Corpus\"#\n\x13\x44\x65leteCorpusRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteCorpusResponse2\xdf\x02\n\rCorpusService\x12R\n\x0bListCorpora\x12 .superpose.v1.ListCorporaRequest\x1a!.superpose.v1.ListCorporaResponse\x12L\n\tGetCorpus\x12\x1e.superpose.v1.GetCorpusRequest\x1a\x1f.superpose.v1.GetCorpusResponse\x12U\n\x0c\x43reateCorpus\x12!.superpose.v1.CreateCorpusRequest\x1a\".superpose.v1.CreateCorpusResponse\x12U\n\x0c\x44\x65leteCorpus\x12!.superpose.v1.DeleteCorpusRequest\x1a\".superpose.v1.DeleteCorpusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!superpose/v1/corpus_service.proto\x12\x0csuperpose.v1\x1a\x19superpose/v1/corpus.proto\";\n\x12ListCorporaRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x13ListCorporaResponse\x12%\n\x07\x63orpora\x18\x01 \x03(\x0b\x32\x14.superpose.v1.Corpus\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x10GetCorpusRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"9\n\x11GetCorpusResponse\x12$\n\x06\x63orpus\x18\x01 \x01(\x0b\x32\x14.superpose.v1.Corpus\"m\n\x13\x43reateCorpusRequest\x12\x11\n\tcorpus_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0f\n\x07uploads\x18\x03 \x03(\t\x12\x0e\n\x06\x66ormat\x18\x04 \x01(\t\x12\x13\n\x0btoken_dtype\x18\x05 \x01(\t\"<\n\x14\x43reateCorpusResponse\x12$\n\x06\x63orpus\x18\x01 \x01(\x0b\x32\x14.superpose.v1.Corpus\"#\n\x13\x44\x65leteCorpusRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x16\n\x14\x44\x65leteCorpusResponse2\xdf\x02\n\rCorpusService\x12R\n\x0bListCorpora\x12 .superpose.v1.ListCorporaRequest\x1a!.superpose.v1.ListCorporaResponse\x12L\n\tGetCorpus\x12\x1e.superpose.v1.GetCorpusRequest\x1a\x1f.superpose.v1.GetCorpusResponse\x12U\n\x0c\x43reateCorpus\x12!.superpose.v1.CreateCorpusRequest\x1a\".superpose.v1.CreateCorpusResponse\x12U\n\x0c\x44\x65leteCorpus\x12!.superpose.v1.DeleteCorpusRequest\x1a\".superpose.v1.DeleteCorpusResponseb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.corpus_service_pb2', globals())
@@ -30,13 +30,13 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _GETCORPUSRESPONSE._serialized_start=260
   _GETCORPUSRESPONSE._serialized_end=317
   _CREATECORPUSREQUEST._serialized_start=319
-  _CREATECORPUSREQUEST._serialized_end=407
-  _CREATECORPUSRESPONSE._serialized_start=409
-  _CREATECORPUSRESPONSE._serialized_end=469
-  _DELETECORPUSREQUEST._serialized_start=471
-  _DELETECORPUSREQUEST._serialized_end=506
-  _DELETECORPUSRESPONSE._serialized_start=508
-  _DELETECORPUSRESPONSE._serialized_end=530
-  _CORPUSSERVICE._serialized_start=533
-  _CORPUSSERVICE._serialized_end=884
+  _CREATECORPUSREQUEST._serialized_end=428
+  _CREATECORPUSRESPONSE._serialized_start=430
+  _CREATECORPUSRESPONSE._serialized_end=490
+  _DELETECORPUSREQUEST._serialized_start=492
+  _DELETECORPUSREQUEST._serialized_end=527
+  _DELETECORPUSRESPONSE._serialized_start=529
+  _DELETECORPUSRESPONSE._serialized_end=551
+  _CORPUSSERVICE._serialized_start=554
+  _CORPUSSERVICE._serialized_end=905
 # @@protoc_insertion_point(module_scope)

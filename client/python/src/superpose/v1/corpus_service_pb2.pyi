@@ -7,16 +7,18 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateCorpusRequest(_message.Message):
-    __slots__ = ["corpus_id", "format", "model", "uploads"]
+    __slots__ = ["corpus_id", "format", "model", "token_dtype", "uploads"]
     CORPUS_ID_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_DTYPE_FIELD_NUMBER: _ClassVar[int]
     UPLOADS_FIELD_NUMBER: _ClassVar[int]
     corpus_id: str
     format: str
     model: str
+    token_dtype: str
     uploads: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, corpus_id: _Optional[str] = ..., model: _Optional[str] = ..., uploads: _Optional[_Iterable[str]] = ..., format: _Optional[str] = ...) -> None: ...
+    def __init__(self, corpus_id: _Optional[str] = ..., model: _Optional[str] = ..., uploads: _Optional[_Iterable[str]] = ..., format: _Optional[str] = ..., token_dtype: _Optional[str] = ...) -> None: ...
 
 class CreateCorpusResponse(_message.Message):
     __slots__ = ["corpus"]

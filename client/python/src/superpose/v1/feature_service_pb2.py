@@ -11,33 +11,34 @@ from google.protobuf import symbol_database as _symbol_database
 _sym_db = _symbol_database.Default()
 
 
+from superpose.v1 import feature_pb2 as superpose_dot_v1_dot_feature__pb2
 from superpose.v1 import model_pb2 as superpose_dot_v1_dot_model__pb2
 from superpose.v1 import tensor_pb2 as superpose_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"superpose/v1/feature_service.proto\x12\x0csuperpose.v1\x1a\x18superpose/v1/model.proto\x1a\x19superpose/v1/tensor.proto\"\xaa\x01\n\x10\x41\x63tivationsQuery\x12\x13\n\x0btranscoders\x18\x01 \x03(\t\x12(\n\x05texts\x18\x02 \x01(\x0b\x32\x17.superpose.v1.TextBatchH\x00\x12*\n\x06tokens\x18\x03 \x01(\x0b\x32\x18.superpose.v1.TokenBatchH\x00\x12\r\n\x05top_k\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x65\x61ture_ids\x18\x05 \x03(\x05\x42\x07\n\x05input\"r\n\tTextBatch\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x18\n\x0bprepend_bos\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\rparse_special\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\x0e\n\x0c_prepend_bosB\x10\n\x0e_parse_special\"|\n\x0b\x41\x63tivations\x12(\n\x06tokens\x18\x01 \x01(\x0b\x32\x18.superpose.v1.TokenBatch\x12\x13\n\x0btoken_texts\x18\x02 \x03(\t\x12.\n\x06layers\x18\x03 \x03(\x0b\x32\x1e.superpose.v1.LayerActivations\"\x85\x01\n\x10LayerActivations\x12,\n\nprovenance\x18\x01 \x01(\x0b\x32\x18.superpose.v1.Provenance\x12\r\n\x05layer\x18\x02 \x01(\x05\x12\x34\n\x0b\x61\x63tivations\x18\x03 \x01(\x0b\x32\x1f.superpose.v1.SparseActivations\"F\n\x15GetActivationsRequest\x12-\n\x05query\x18\x01 \x01(\x0b\x32\x1e.superpose.v1.ActivationsQuery\"H\n\x16GetActivationsResponse\x12.\n\x0b\x61\x63tivations\x18\x01 \x01(\x0b\x32\x19.superpose.v1.Activations\"I\n\x18StreamActivationsRequest\x12-\n\x05query\x18\x01 \x01(\x0b\x32\x1e.superpose.v1.ActivationsQuery\"c\n\x19StreamActivationsResponse\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x03\x12.\n\x0b\x61\x63tivations\x18\x02 \x01(\x0b\x32\x19.superpose.v1.Activations2\xd5\x01\n\x0e\x46\x65\x61tureService\x12[\n\x0eGetActivations\x12#.superpose.v1.GetActivationsRequest\x1a$.superpose.v1.GetActivationsResponse\x12\x66\n\x11StreamActivations\x12&.superpose.v1.StreamActivationsRequest\x1a\'.superpose.v1.StreamActivationsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"superpose/v1/feature_service.proto\x12\x0csuperpose.v1\x1a\x1asuperpose/v1/feature.proto\x1a\x18superpose/v1/model.proto\x1a\x19superpose/v1/tensor.proto\"\xdb\x01\n\x10\x41\x63tivationsQuery\x12\x13\n\x0btranscoders\x18\x01 \x03(\t\x12(\n\x05texts\x18\x02 \x01(\x0b\x32\x17.superpose.v1.TextBatchH\x00\x12*\n\x06tokens\x18\x03 \x01(\x0b\x32\x18.superpose.v1.TokenBatchH\x00\x12\r\n\x05top_k\x18\x04 \x01(\x05\x12\x13\n\x0b\x66\x65\x61ture_ids\x18\x05 \x03(\x05\x12/\n\x08\x66\x65\x61tures\x18\x06 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelectorB\x07\n\x05input\"r\n\tTextBatch\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x18\n\x0bprepend_bos\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x1a\n\rparse_special\x18\x03 \x01(\x08H\x01\x88\x01\x01\x42\x0e\n\x0c_prepend_bosB\x10\n\x0e_parse_special\"|\n\x0b\x41\x63tivations\x12(\n\x06tokens\x18\x01 \x01(\x0b\x32\x18.superpose.v1.TokenBatch\x12\x13\n\x0btoken_texts\x18\x02 \x03(\t\x12.\n\x06layers\x18\x03 \x03(\x0b\x32\x1e.superpose.v1.LayerActivations\"\x85\x01\n\x10LayerActivations\x12,\n\nprovenance\x18\x01 \x01(\x0b\x32\x18.superpose.v1.Provenance\x12\r\n\x05layer\x18\x02 \x01(\x05\x12\x34\n\x0b\x61\x63tivations\x18\x03 \x01(\x0b\x32\x1f.superpose.v1.SparseActivations\"F\n\x15GetActivationsRequest\x12-\n\x05query\x18\x01 \x01(\x0b\x32\x1e.superpose.v1.ActivationsQuery\"H\n\x16GetActivationsResponse\x12.\n\x0b\x61\x63tivations\x18\x01 \x01(\x0b\x32\x19.superpose.v1.Activations\"I\n\x18StreamActivationsRequest\x12-\n\x05query\x18\x01 \x01(\x0b\x32\x1e.superpose.v1.ActivationsQuery\"c\n\x19StreamActivationsResponse\x12\x16\n\x0e\x66irst_sequence\x18\x01 \x01(\x03\x12.\n\x0b\x61\x63tivations\x18\x02 \x01(\x0b\x32\x19.superpose.v1.Activations2\xd5\x01\n\x0e\x46\x65\x61tureService\x12[\n\x0eGetActivations\x12#.superpose.v1.GetActivationsRequest\x1a$.superpose.v1.GetActivationsResponse\x12\x66\n\x11StreamActivations\x12&.superpose.v1.StreamActivationsRequest\x1a\'.superpose.v1.StreamActivationsResponse0\x01\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.feature_service_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _ACTIVATIONSQUERY._serialized_start=106
-  _ACTIVATIONSQUERY._serialized_end=276
-  _TEXTBATCH._serialized_start=278
-  _TEXTBATCH._serialized_end=392
-  _ACTIVATIONS._serialized_start=394
-  _ACTIVATIONS._serialized_end=518
-  _LAYERACTIVATIONS._serialized_start=521
-  _LAYERACTIVATIONS._serialized_end=654
-  _GETACTIVATIONSREQUEST._serialized_start=656
-  _GETACTIVATIONSREQUEST._serialized_end=726
-  _GETACTIVATIONSRESPONSE._serialized_start=728
-  _GETACTIVATIONSRESPONSE._serialized_end=800
-  _STREAMACTIVATIONSREQUEST._serialized_start=802
-  _STREAMACTIVATIONSREQUEST._serialized_end=875
-  _STREAMACTIVATIONSRESPONSE._serialized_start=877
-  _STREAMACTIVATIONSRESPONSE._serialized_end=976
-  _FEATURESERVICE._serialized_start=979
-  _FEATURESERVICE._serialized_end=1192
+  _ACTIVATIONSQUERY._serialized_start=134
+  _ACTIVATIONSQUERY._serialized_end=353
+  _TEXTBATCH._serialized_start=355
+  _TEXTBATCH._serialized_end=469
+  _ACTIVATIONS._serialized_start=471
+  _ACTIVATIONS._serialized_end=595
+  _LAYERACTIVATIONS._serialized_start=598
+  _LAYERACTIVATIONS._serialized_end=731
+  _GETACTIVATIONSREQUEST._serialized_start=733
+  _GETACTIVATIONSREQUEST._serialized_end=803
+  _GETACTIVATIONSRESPONSE._serialized_start=805
+  _GETACTIVATIONSRESPONSE._serialized_end=877
+  _STREAMACTIVATIONSREQUEST._serialized_start=879
+  _STREAMACTIVATIONSREQUEST._serialized_end=952
+  _STREAMACTIVATIONSRESPONSE._serialized_start=954
+  _STREAMACTIVATIONSRESPONSE._serialized_end=1053
+  _FEATURESERVICE._serialized_start=1056
+  _FEATURESERVICE._serialized_end=1269
 # @@protoc_insertion_point(module_scope)

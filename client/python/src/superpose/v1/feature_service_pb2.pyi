@@ -1,3 +1,4 @@
+from superpose.v1 import feature_pb2 as _feature_pb2
 from superpose.v1 import model_pb2 as _model_pb2
 from superpose.v1 import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
@@ -18,18 +19,20 @@ class Activations(_message.Message):
     def __init__(self, tokens: _Optional[_Union[_tensor_pb2.TokenBatch, _Mapping]] = ..., token_texts: _Optional[_Iterable[str]] = ..., layers: _Optional[_Iterable[_Union[LayerActivations, _Mapping]]] = ...) -> None: ...
 
 class ActivationsQuery(_message.Message):
-    __slots__ = ["feature_ids", "texts", "tokens", "top_k", "transcoders"]
+    __slots__ = ["feature_ids", "features", "texts", "tokens", "top_k", "transcoders"]
+    FEATURES_FIELD_NUMBER: _ClassVar[int]
     FEATURE_IDS_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     TRANSCODERS_FIELD_NUMBER: _ClassVar[int]
     feature_ids: _containers.RepeatedScalarFieldContainer[int]
+    features: _feature_pb2.FeatureSelector
     texts: TextBatch
     tokens: _tensor_pb2.TokenBatch
     top_k: int
     transcoders: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, transcoders: _Optional[_Iterable[str]] = ..., texts: _Optional[_Union[TextBatch, _Mapping]] = ..., tokens: _Optional[_Union[_tensor_pb2.TokenBatch, _Mapping]] = ..., top_k: _Optional[int] = ..., feature_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+    def __init__(self, transcoders: _Optional[_Iterable[str]] = ..., texts: _Optional[_Union[TextBatch, _Mapping]] = ..., tokens: _Optional[_Union[_tensor_pb2.TokenBatch, _Mapping]] = ..., top_k: _Optional[int] = ..., feature_ids: _Optional[_Iterable[int]] = ..., features: _Optional[_Union[_feature_pb2.FeatureSelector, _Mapping]] = ...) -> None: ...
 
 class GetActivationsRequest(_message.Message):
     __slots__ = ["query"]

@@ -1,6 +1,7 @@
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from superpose.v1 import corpus_pb2 as _corpus_pb2
 from superpose.v1 import model_pb2 as _model_pb2
+from superpose.v1 import statistics_pb2 as _statistics_pb2
 from superpose.v1 import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -18,18 +19,6 @@ MID_GATE_UNSPECIFIED: MidGate
 SEQUENCE_ORDER_SEQUENTIAL: SequenceOrder
 SEQUENCE_ORDER_SHUFFLED: SequenceOrder
 SEQUENCE_ORDER_UNSPECIFIED: SequenceOrder
-
-class MemoryEstimate(_message.Message):
-    __slots__ = ["advice", "available_bytes", "checkpoint_bytes", "peak_bytes"]
-    ADVICE_FIELD_NUMBER: _ClassVar[int]
-    AVAILABLE_BYTES_FIELD_NUMBER: _ClassVar[int]
-    CHECKPOINT_BYTES_FIELD_NUMBER: _ClassVar[int]
-    PEAK_BYTES_FIELD_NUMBER: _ClassVar[int]
-    advice: str
-    available_bytes: int
-    checkpoint_bytes: int
-    peak_bytes: int
-    def __init__(self, peak_bytes: _Optional[int] = ..., checkpoint_bytes: _Optional[int] = ..., available_bytes: _Optional[int] = ..., advice: _Optional[str] = ...) -> None: ...
 
 class Midcoder(_message.Message):
     __slots__ = ["content_hash", "create_time", "final_losses", "imported_from", "job", "job_result", "layer", "name", "owner", "provenance", "snapshots", "spec", "steps", "tensors", "tokens"]
@@ -126,7 +115,7 @@ class MidcoderGrid(_message.Message):
     def __init__(self, lr: _Optional[_Iterable[float]] = ..., weight_decay: _Optional[_Iterable[float]] = ..., mse_out_param: _Optional[_Iterable[float]] = ..., seed: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class MidcoderTrainingSpec(_message.Message):
-    __slots__ = ["adam_eps", "batch_size", "context_length", "corpus", "epochs", "gate", "grid", "lr", "mid_form", "mse_out_param", "order", "seed", "steps", "steps_per_epoch", "train_tokens", "transcoders", "weight_decay"]
+    __slots__ = ["adam_eps", "batch_size", "context_length", "corpus", "epochs", "gate", "grid", "lr", "mid_form", "mse_out_param", "order", "seed", "statistics", "steps", "steps_per_epoch", "train_tokens", "transcoders", "weight_decay"]
     ADAM_EPS_FIELD_NUMBER: _ClassVar[int]
     BATCH_SIZE_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_LENGTH_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +128,7 @@ class MidcoderTrainingSpec(_message.Message):
     MSE_OUT_PARAM_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    STATISTICS_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     STEPS_PER_EPOCH_FIELD_NUMBER: _ClassVar[int]
     TRAIN_TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -156,12 +146,13 @@ class MidcoderTrainingSpec(_message.Message):
     mse_out_param: float
     order: SequenceOrder
     seed: int
+    statistics: _statistics_pb2.StatisticsOptions
     steps: int
     steps_per_epoch: int
     train_tokens: int
     transcoders: _containers.RepeatedScalarFieldContainer[str]
     weight_decay: float
-    def __init__(self, transcoders: _Optional[_Iterable[str]] = ..., corpus: _Optional[str] = ..., mid_form: _Optional[_Union[MidForm, str]] = ..., gate: _Optional[_Union[MidGate, str]] = ..., steps: _Optional[int] = ..., epochs: _Optional[int] = ..., train_tokens: _Optional[int] = ..., batch_size: _Optional[int] = ..., context_length: _Optional[int] = ..., lr: _Optional[float] = ..., weight_decay: _Optional[float] = ..., adam_eps: _Optional[float] = ..., mse_out_param: _Optional[float] = ..., steps_per_epoch: _Optional[int] = ..., seed: _Optional[int] = ..., order: _Optional[_Union[SequenceOrder, str]] = ..., grid: _Optional[_Union[MidcoderGrid, _Mapping]] = ...) -> None: ...
+    def __init__(self, transcoders: _Optional[_Iterable[str]] = ..., corpus: _Optional[str] = ..., mid_form: _Optional[_Union[MidForm, str]] = ..., gate: _Optional[_Union[MidGate, str]] = ..., steps: _Optional[int] = ..., epochs: _Optional[int] = ..., train_tokens: _Optional[int] = ..., batch_size: _Optional[int] = ..., context_length: _Optional[int] = ..., lr: _Optional[float] = ..., weight_decay: _Optional[float] = ..., adam_eps: _Optional[float] = ..., mse_out_param: _Optional[float] = ..., steps_per_epoch: _Optional[int] = ..., seed: _Optional[int] = ..., order: _Optional[_Union[SequenceOrder, str]] = ..., grid: _Optional[_Union[MidcoderGrid, _Mapping]] = ..., statistics: _Optional[_Union[_statistics_pb2.StatisticsOptions, _Mapping]] = ...) -> None: ...
 
 class TrainingHistory(_message.Message):
     __slots__ = ["loss", "lr", "mse_mid", "mse_out", "mse_out_transcoder", "step"]

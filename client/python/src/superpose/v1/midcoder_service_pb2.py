@@ -12,54 +12,55 @@ _sym_db = _symbol_database.Default()
 
 
 from superpose.v1 import job_pb2 as superpose_dot_v1_dot_job__pb2
+from superpose.v1 import memory_pb2 as superpose_dot_v1_dot_memory__pb2
 from superpose.v1 import midcoder_pb2 as superpose_dot_v1_dot_midcoder__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#superpose/v1/midcoder_service.proto\x12\x0csuperpose.v1\x1a\x16superpose/v1/job.proto\x1a\x1bsuperpose/v1/midcoder.proto\"n\n\x14TrainMidcoderRequest\x12\x30\n\x04spec\x18\x01 \x01(\x0b\x32\".superpose.v1.MidcoderTrainingSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\"7\n\x15TrainMidcoderResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.superpose.v1.Job\"s\n\x17\x45valuateMidcoderRequest\x12\x32\n\x04spec\x18\x01 \x01(\x0b\x32$.superpose.v1.MidcoderEvaluationSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\":\n\x18\x45valuateMidcoderResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.superpose.v1.Job\"=\n\x14ListMidcodersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x15ListMidcodersResponse\x12)\n\tmidcoders\x18\x01 \x03(\x0b\x32\x16.superpose.v1.Midcoder\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12GetMidcoderRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x13GetMidcoderResponse\x12(\n\x08midcoder\x18\x01 \x01(\x0b\x32\x16.superpose.v1.Midcoder\"%\n\x15\x44\x65leteMidcoderRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteMidcoderResponse\"P\n\x19GetMidcoderHistoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"e\n\x1aGetMidcoderHistoryResponse\x12.\n\x07history\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.TrainingHistory\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"S\n\x1f\x45stimateMidcoderTrainingRequest\x12\x30\n\x04spec\x18\x01 \x01(\x0b\x32\".superpose.v1.MidcoderTrainingSpec\"R\n EstimateMidcoderTrainingResponse\x12.\n\x08\x65stimate\x18\x01 \x01(\x0b\x32\x1c.superpose.v1.MemoryEstimate\"O\n\x15ImportMidcoderRequest\x12\x0e\n\x06upload\x18\x01 \x01(\t\x12\x12\n\ntranscoder\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"B\n\x16ImportMidcoderResponse\x12(\n\x08midcoder\x18\x01 \x01(\x0b\x32\x16.superpose.v1.Midcoder\"\x7f\n\x15\x45xportMidcoderRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .superpose.v1.MidcoderFileFormat\x12\x10\n\x08snapshot\x18\x03 \x01(\t\x12\x14\n\x0cstart_offset\x18\x04 \x01(\x03\"Z\n\x16\x45xportMidcoderResponse\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06\x63rc32c\x18\x04 \x01(\x07*\x84\x01\n\x12MidcoderFileFormat\x12$\n MIDCODER_FILE_FORMAT_UNSPECIFIED\x10\x00\x12$\n MIDCODER_FILE_FORMAT_SAFETENSORS\x10\x01\x12\"\n\x1eMIDCODER_FILE_FORMAT_REFERENCE\x10\x02\x32\xf9\x06\n\x0fMidcoderService\x12X\n\rTrainMidcoder\x12\".superpose.v1.TrainMidcoderRequest\x1a#.superpose.v1.TrainMidcoderResponse\x12\x61\n\x10\x45valuateMidcoder\x12%.superpose.v1.EvaluateMidcoderRequest\x1a&.superpose.v1.EvaluateMidcoderResponse\x12X\n\rListMidcoders\x12\".superpose.v1.ListMidcodersRequest\x1a#.superpose.v1.ListMidcodersResponse\x12R\n\x0bGetMidcoder\x12 .superpose.v1.GetMidcoderRequest\x1a!.superpose.v1.GetMidcoderResponse\x12[\n\x0e\x44\x65leteMidcoder\x12#.superpose.v1.DeleteMidcoderRequest\x1a$.superpose.v1.DeleteMidcoderResponse\x12g\n\x12GetMidcoderHistory\x12\'.superpose.v1.GetMidcoderHistoryRequest\x1a(.superpose.v1.GetMidcoderHistoryResponse\x12y\n\x18\x45stimateMidcoderTraining\x12-.superpose.v1.EstimateMidcoderTrainingRequest\x1a..superpose.v1.EstimateMidcoderTrainingResponse\x12[\n\x0eImportMidcoder\x12#.superpose.v1.ImportMidcoderRequest\x1a$.superpose.v1.ImportMidcoderResponse\x12]\n\x0e\x45xportMidcoder\x12#.superpose.v1.ExportMidcoderRequest\x1a$.superpose.v1.ExportMidcoderResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#superpose/v1/midcoder_service.proto\x12\x0csuperpose.v1\x1a\x16superpose/v1/job.proto\x1a\x19superpose/v1/memory.proto\x1a\x1bsuperpose/v1/midcoder.proto\"n\n\x14TrainMidcoderRequest\x12\x30\n\x04spec\x18\x01 \x01(\x0b\x32\".superpose.v1.MidcoderTrainingSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\"7\n\x15TrainMidcoderResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.superpose.v1.Job\"s\n\x17\x45valuateMidcoderRequest\x12\x32\n\x04spec\x18\x01 \x01(\x0b\x32$.superpose.v1.MidcoderEvaluationSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\":\n\x18\x45valuateMidcoderResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.superpose.v1.Job\"=\n\x14ListMidcodersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x15ListMidcodersResponse\x12)\n\tmidcoders\x18\x01 \x03(\x0b\x32\x16.superpose.v1.Midcoder\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12GetMidcoderRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x13GetMidcoderResponse\x12(\n\x08midcoder\x18\x01 \x01(\x0b\x32\x16.superpose.v1.Midcoder\"%\n\x15\x44\x65leteMidcoderRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteMidcoderResponse\"P\n\x19GetMidcoderHistoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"e\n\x1aGetMidcoderHistoryResponse\x12.\n\x07history\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.TrainingHistory\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"S\n\x1f\x45stimateMidcoderTrainingRequest\x12\x30\n\x04spec\x18\x01 \x01(\x0b\x32\".superpose.v1.MidcoderTrainingSpec\"R\n EstimateMidcoderTrainingResponse\x12.\n\x08\x65stimate\x18\x01 \x01(\x0b\x32\x1c.superpose.v1.MemoryEstimate\"O\n\x15ImportMidcoderRequest\x12\x0e\n\x06upload\x18\x01 \x01(\t\x12\x12\n\ntranscoder\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"B\n\x16ImportMidcoderResponse\x12(\n\x08midcoder\x18\x01 \x01(\x0b\x32\x16.superpose.v1.Midcoder\"\x7f\n\x15\x45xportMidcoderRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .superpose.v1.MidcoderFileFormat\x12\x10\n\x08snapshot\x18\x03 \x01(\t\x12\x14\n\x0cstart_offset\x18\x04 \x01(\x03\"Z\n\x16\x45xportMidcoderResponse\x12\x12\n\nsize_bytes\x18\x01 \x01(\x03\x12\x0e\n\x06offset\x18\x02 \x01(\x03\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0e\n\x06\x63rc32c\x18\x04 \x01(\x07*\x84\x01\n\x12MidcoderFileFormat\x12$\n MIDCODER_FILE_FORMAT_UNSPECIFIED\x10\x00\x12$\n MIDCODER_FILE_FORMAT_SAFETENSORS\x10\x01\x12\"\n\x1eMIDCODER_FILE_FORMAT_REFERENCE\x10\x02\x32\xf9\x06\n\x0fMidcoderService\x12X\n\rTrainMidcoder\x12\".superpose.v1.TrainMidcoderRequest\x1a#.superpose.v1.TrainMidcoderResponse\x12\x61\n\x10\x45valuateMidcoder\x12%.superpose.v1.EvaluateMidcoderRequest\x1a&.superpose.v1.EvaluateMidcoderResponse\x12X\n\rListMidcoders\x12\".superpose.v1.ListMidcodersRequest\x1a#.superpose.v1.ListMidcodersResponse\x12R\n\x0bGetMidcoder\x12 .superpose.v1.GetMidcoderRequest\x1a!.superpose.v1.GetMidcoderResponse\x12[\n\x0e\x44\x65leteMidcoder\x12#.superpose.v1.DeleteMidcoderRequest\x1a$.superpose.v1.DeleteMidcoderResponse\x12g\n\x12GetMidcoderHistory\x12\'.superpose.v1.GetMidcoderHistoryRequest\x1a(.superpose.v1.GetMidcoderHistoryResponse\x12y\n\x18\x45stimateMidcoderTraining\x12-.superpose.v1.EstimateMidcoderTrainingRequest\x1a..superpose.v1.EstimateMidcoderTrainingResponse\x12[\n\x0eImportMidcoder\x12#.superpose.v1.ImportMidcoderRequest\x1a$.superpose.v1.ImportMidcoderResponse\x12]\n\x0e\x45xportMidcoder\x12#.superpose.v1.ExportMidcoderRequest\x1a$.superpose.v1.ExportMidcoderResponse0\x01\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.midcoder_service_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _MIDCODERFILEFORMAT._serialized_start=1499
-  _MIDCODERFILEFORMAT._serialized_end=1631
-  _TRAINMIDCODERREQUEST._serialized_start=106
-  _TRAINMIDCODERREQUEST._serialized_end=216
-  _TRAINMIDCODERRESPONSE._serialized_start=218
-  _TRAINMIDCODERRESPONSE._serialized_end=273
-  _EVALUATEMIDCODERREQUEST._serialized_start=275
-  _EVALUATEMIDCODERREQUEST._serialized_end=390
-  _EVALUATEMIDCODERRESPONSE._serialized_start=392
-  _EVALUATEMIDCODERRESPONSE._serialized_end=450
-  _LISTMIDCODERSREQUEST._serialized_start=452
-  _LISTMIDCODERSREQUEST._serialized_end=513
-  _LISTMIDCODERSRESPONSE._serialized_start=515
-  _LISTMIDCODERSRESPONSE._serialized_end=606
-  _GETMIDCODERREQUEST._serialized_start=608
-  _GETMIDCODERREQUEST._serialized_end=642
-  _GETMIDCODERRESPONSE._serialized_start=644
-  _GETMIDCODERRESPONSE._serialized_end=707
-  _DELETEMIDCODERREQUEST._serialized_start=709
-  _DELETEMIDCODERREQUEST._serialized_end=746
-  _DELETEMIDCODERRESPONSE._serialized_start=748
-  _DELETEMIDCODERRESPONSE._serialized_end=772
-  _GETMIDCODERHISTORYREQUEST._serialized_start=774
-  _GETMIDCODERHISTORYREQUEST._serialized_end=854
-  _GETMIDCODERHISTORYRESPONSE._serialized_start=856
-  _GETMIDCODERHISTORYRESPONSE._serialized_end=957
-  _ESTIMATEMIDCODERTRAININGREQUEST._serialized_start=959
-  _ESTIMATEMIDCODERTRAININGREQUEST._serialized_end=1042
-  _ESTIMATEMIDCODERTRAININGRESPONSE._serialized_start=1044
-  _ESTIMATEMIDCODERTRAININGRESPONSE._serialized_end=1126
-  _IMPORTMIDCODERREQUEST._serialized_start=1128
-  _IMPORTMIDCODERREQUEST._serialized_end=1207
-  _IMPORTMIDCODERRESPONSE._serialized_start=1209
-  _IMPORTMIDCODERRESPONSE._serialized_end=1275
-  _EXPORTMIDCODERREQUEST._serialized_start=1277
-  _EXPORTMIDCODERREQUEST._serialized_end=1404
-  _EXPORTMIDCODERRESPONSE._serialized_start=1406
-  _EXPORTMIDCODERRESPONSE._serialized_end=1496
-  _MIDCODERSERVICE._serialized_start=1634
-  _MIDCODERSERVICE._serialized_end=2523
+  _MIDCODERFILEFORMAT._serialized_start=1526
+  _MIDCODERFILEFORMAT._serialized_end=1658
+  _TRAINMIDCODERREQUEST._serialized_start=133
+  _TRAINMIDCODERREQUEST._serialized_end=243
+  _TRAINMIDCODERRESPONSE._serialized_start=245
+  _TRAINMIDCODERRESPONSE._serialized_end=300
+  _EVALUATEMIDCODERREQUEST._serialized_start=302
+  _EVALUATEMIDCODERREQUEST._serialized_end=417
+  _EVALUATEMIDCODERRESPONSE._serialized_start=419
+  _EVALUATEMIDCODERRESPONSE._serialized_end=477
+  _LISTMIDCODERSREQUEST._serialized_start=479
+  _LISTMIDCODERSREQUEST._serialized_end=540
+  _LISTMIDCODERSRESPONSE._serialized_start=542
+  _LISTMIDCODERSRESPONSE._serialized_end=633
+  _GETMIDCODERREQUEST._serialized_start=635
+  _GETMIDCODERREQUEST._serialized_end=669
+  _GETMIDCODERRESPONSE._serialized_start=671
+  _GETMIDCODERRESPONSE._serialized_end=734
+  _DELETEMIDCODERREQUEST._serialized_start=736
+  _DELETEMIDCODERREQUEST._serialized_end=773
+  _DELETEMIDCODERRESPONSE._serialized_start=775
+  _DELETEMIDCODERRESPONSE._serialized_end=799
+  _GETMIDCODERHISTORYREQUEST._serialized_start=801
+  _GETMIDCODERHISTORYREQUEST._serialized_end=881
+  _GETMIDCODERHISTORYRESPONSE._serialized_start=883
+  _GETMIDCODERHISTORYRESPONSE._serialized_end=984
+  _ESTIMATEMIDCODERTRAININGREQUEST._serialized_start=986
+  _ESTIMATEMIDCODERTRAININGREQUEST._serialized_end=1069
+  _ESTIMATEMIDCODERTRAININGRESPONSE._serialized_start=1071
+  _ESTIMATEMIDCODERTRAININGRESPONSE._serialized_end=1153
+  _IMPORTMIDCODERREQUEST._serialized_start=1155
+  _IMPORTMIDCODERREQUEST._serialized_end=1234
+  _IMPORTMIDCODERRESPONSE._serialized_start=1236
+  _IMPORTMIDCODERRESPONSE._serialized_end=1302
+  _EXPORTMIDCODERREQUEST._serialized_start=1304
+  _EXPORTMIDCODERREQUEST._serialized_end=1431
+  _EXPORTMIDCODERRESPONSE._serialized_start=1433
+  _EXPORTMIDCODERRESPONSE._serialized_end=1523
+  _MIDCODERSERVICE._serialized_start=1661
+  _MIDCODERSERVICE._serialized_end=2550
 # @@protoc_insertion_point(module_scope)

@@ -1,4 +1,5 @@
 from superpose.v1 import job_pb2 as _job_pb2
+from superpose.v1 import memory_pb2 as _memory_pb2
 from superpose.v1 import midcoder_pb2 as _midcoder_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -30,8 +31,8 @@ class EstimateMidcoderTrainingRequest(_message.Message):
 class EstimateMidcoderTrainingResponse(_message.Message):
     __slots__ = ["estimate"]
     ESTIMATE_FIELD_NUMBER: _ClassVar[int]
-    estimate: _midcoder_pb2.MemoryEstimate
-    def __init__(self, estimate: _Optional[_Union[_midcoder_pb2.MemoryEstimate, _Mapping]] = ...) -> None: ...
+    estimate: _memory_pb2.MemoryEstimate
+    def __init__(self, estimate: _Optional[_Union[_memory_pb2.MemoryEstimate, _Mapping]] = ...) -> None: ...
 
 class EvaluateMidcoderRequest(_message.Message):
     __slots__ = ["priority", "request_id", "spec"]

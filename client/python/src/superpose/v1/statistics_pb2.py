@@ -12,17 +12,43 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from superpose.v1 import corpus_pb2 as superpose_dot_v1_dot_corpus__pb2
+from superpose.v1 import feature_pb2 as superpose_dot_v1_dot_feature__pb2
 from superpose.v1 import model_pb2 as superpose_dot_v1_dot_model__pb2
 from superpose.v1 import tensor_pb2 as superpose_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsuperpose/v1/statistics.proto\x12\x0csuperpose.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18superpose/v1/model.proto\x1a\x19superpose/v1/tensor.proto\"\xd9\x02\n\x08Snapshot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\nprovenance\x18\x02 \x01(\x0b\x32\x18.superpose.v1.Provenance\x12\r\n\x05layer\x18\x03 \x01(\x05\x12\x10\n\x08midcoder\x18\x04 \x01(\t\x12\x0e\n\x06tokens\x18\x05 \x01(\x03\x12\x14\n\x0cincludes_bos\x18\x06 \x01(\x08\x12\x19\n\x11moving_parameters\x18\x07 \x01(\x08\x12\x17\n\x0fhas_feature_ids\x18\x08 \x01(\x08\x12)\n\x07tensors\x18\t \x03(\x0b\x32\x18.superpose.v1.TensorInfo\x12\x14\n\x0c\x63ontent_hash\x18\n \x01(\t\x12\r\n\x05owner\x18\x0b \x01(\t\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rimported_from\x18\r \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsuperpose/v1/statistics.proto\x12\x0csuperpose.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19superpose/v1/corpus.proto\x1a\x1asuperpose/v1/feature.proto\x1a\x18superpose/v1/model.proto\x1a\x19superpose/v1/tensor.proto\"\x91\x06\n\x08Snapshot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\nprovenance\x18\x02 \x01(\x0b\x32\x18.superpose.v1.Provenance\x12\r\n\x05layer\x18\x03 \x01(\x05\x12\x10\n\x08midcoder\x18\x04 \x01(\t\x12\x0e\n\x06tokens\x18\x05 \x01(\x03\x12\x14\n\x0cincludes_bos\x18\x06 \x01(\x08\x12\x19\n\x11moving_parameters\x18\x07 \x01(\x08\x12\x17\n\x0fhas_feature_ids\x18\x08 \x01(\x08\x12)\n\x07tensors\x18\t \x03(\x0b\x32\x18.superpose.v1.TensorInfo\x12\x14\n\x0c\x63ontent_hash\x18\n \x01(\t\x12\r\n\x05owner\x18\x0b \x01(\t\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rimported_from\x18\r \x01(\t\x12\x0b\n\x03job\x18\x0e \x01(\t\x12\x32\n\x06labels\x18\x0f \x03(\x0b\x32\".superpose.v1.Snapshot.LabelsEntry\x12\x30\n\x07options\x18\x10 \x01(\x0b\x32\x1f.superpose.v1.StatisticsOptions\x12&\n\x04gate\x18\x11 \x01(\x0e\x32\x18.superpose.v1.GateSource\x12+\n\tsequences\x18\x12 \x03(\x0b\x32\x18.superpose.v1.IndexRange\x12\x16\n\x0e\x63ontext_length\x18\x13 \x01(\x03\x12(\n\x05split\x18\x14 \x01(\x0e\x32\x19.superpose.v1.CorpusSplit\x12\x15\n\rmidcoder_hash\x18\x15 \x01(\t\x12\'\n\x05steps\x18\x16 \x01(\x0b\x32\x18.superpose.v1.IndexRange\x12\x15\n\rpause_seconds\x18\x17 \x01(\x01\x12\x13\n\x0bmerged_from\x18\x18 \x03(\t\x12\x11\n\tautomatic\x18\x19 \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb7\x02\n\x11StatisticsOptions\x12-\n\x06groups\x18\x01 \x03(\x0e\x32\x1d.superpose.v1.StatisticsGroup\x12/\n\x08\x66\x65\x61tures\x18\x02 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\x34\n\rpair_features\x18\x03 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\x18\n\x0binclude_bos\x18\x04 \x01(\x08H\x00\x88\x01\x01\x12\"\n\x15snapshot_every_tokens\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x16\n\tkeep_last\x18\x06 \x01(\x05H\x02\x88\x01\x01\x42\x0e\n\x0c_include_bosB\x18\n\x16_snapshot_every_tokensB\x0c\n\n_keep_last\"\xdd\x03\n\x0eStatisticsSpec\x12\x13\n\x0btranscoders\x18\x01 \x03(\t\x12\x11\n\tmidcoders\x18\x02 \x03(\t\x12\x0e\n\x06\x63orpus\x18\x03 \x01(\t\x12\x13\n\x06tokens\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nbatch_size\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x1b\n\x0e\x63ontext_length\x18\x06 \x01(\x03H\x02\x88\x01\x01\x12(\n\x05split\x18\x07 \x01(\x0e\x32\x19.superpose.v1.CorpusSplit\x12\x1b\n\x0e\x66irst_sequence\x18\x08 \x01(\x03H\x03\x88\x01\x01\x12\x30\n\x07options\x18\t \x01(\x0b\x32\x1f.superpose.v1.StatisticsOptions\x12&\n\x04gate\x18\n \x01(\x0e\x32\x18.superpose.v1.GateSource\x12\x38\n\x06labels\x18\x0b \x03(\x0b\x32(.superpose.v1.StatisticsSpec.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\t\n\x07_tokensB\r\n\x0b_batch_sizeB\x11\n\x0f_context_lengthB\x11\n\x0f_first_sequence\"\x82\x01\n\tMergeSpec\x12\x11\n\tsnapshots\x18\x01 \x03(\t\x12\x33\n\x06labels\x18\x02 \x03(\x0b\x32#.superpose.v1.MergeSpec.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\"\n\rSnapshotNames\x12\x11\n\tsnapshots\x18\x01 \x03(\t*Z\n\nGateSource\x12\x1b\n\x17GATE_SOURCE_UNSPECIFIED\x10\x00\x12\x18\n\x14GATE_SOURCE_MIDCODER\x10\x01\x12\x15\n\x11GATE_SOURCE_MODEL\x10\x02*\xea\x01\n\x0fStatisticsGroup\x12 \n\x1cSTATISTICS_GROUP_UNSPECIFIED\x10\x00\x12\x1d\n\x19STATISTICS_GROUP_FEATURES\x10\x01\x12\x1a\n\x16STATISTICS_GROUP_PAIRS\x10\x02\x12\x1a\n\x16STATISTICS_GROUP_GATES\x10\x03\x12$\n STATISTICS_GROUP_PRE_ACTIVATIONS\x10\x04\x12\x1c\n\x18STATISTICS_GROUP_OUTPUTS\x10\x05\x12\x1a\n\x16STATISTICS_GROUP_UNITS\x10\x06\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.statistics_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _SNAPSHOT._serialized_start=134
-  _SNAPSHOT._serialized_end=479
+  _SNAPSHOT_LABELSENTRY._options = None
+  _SNAPSHOT_LABELSENTRY._serialized_options = b'8\001'
+  _STATISTICSSPEC_LABELSENTRY._options = None
+  _STATISTICSSPEC_LABELSENTRY._serialized_options = b'8\001'
+  _MERGESPEC_LABELSENTRY._options = None
+  _MERGESPEC_LABELSENTRY._serialized_options = b'8\001'
+  _GATESOURCE._serialized_start=1939
+  _GATESOURCE._serialized_end=2029
+  _STATISTICSGROUP._serialized_start=2032
+  _STATISTICSGROUP._serialized_end=2266
+  _SNAPSHOT._serialized_start=189
+  _SNAPSHOT._serialized_end=974
+  _SNAPSHOT_LABELSENTRY._serialized_start=929
+  _SNAPSHOT_LABELSENTRY._serialized_end=974
+  _STATISTICSOPTIONS._serialized_start=977
+  _STATISTICSOPTIONS._serialized_end=1288
+  _STATISTICSSPEC._serialized_start=1291
+  _STATISTICSSPEC._serialized_end=1768
+  _STATISTICSSPEC_LABELSENTRY._serialized_start=929
+  _STATISTICSSPEC_LABELSENTRY._serialized_end=974
+  _MERGESPEC._serialized_start=1771
+  _MERGESPEC._serialized_end=1901
+  _MERGESPEC_LABELSENTRY._serialized_start=929
+  _MERGESPEC_LABELSENTRY._serialized_end=974
+  _SNAPSHOTNAMES._serialized_start=1903
+  _SNAPSHOTNAMES._serialized_end=1937
 # @@protoc_insertion_point(module_scope)

@@ -11,28 +11,61 @@ from google.protobuf import symbol_database as _symbol_database
 _sym_db = _symbol_database.Default()
 
 
+from superpose.v1 import analysis_pb2 as superpose_dot_v1_dot_analysis__pb2
+from superpose.v1 import job_pb2 as superpose_dot_v1_dot_job__pb2
+from superpose.v1 import memory_pb2 as superpose_dot_v1_dot_memory__pb2
 from superpose.v1 import statistics_pb2 as superpose_dot_v1_dot_statistics__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%superpose/v1/statistics_service.proto\x12\x0csuperpose.v1\x1a\x1dsuperpose/v1/statistics.proto\"O\n\x14ListSnapshotsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08midcoder\x18\x03 \x01(\t\"[\n\x15ListSnapshotsResponse\x12)\n\tsnapshots\x18\x01 \x03(\x0b\x32\x16.superpose.v1.Snapshot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12GetSnapshotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x13GetSnapshotResponse\x12(\n\x08snapshot\x18\x01 \x01(\x0b\x32\x16.superpose.v1.Snapshot\"%\n\x15\x44\x65leteSnapshotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteSnapshotResponse2\x9e\x02\n\x11StatisticsService\x12X\n\rListSnapshots\x12\".superpose.v1.ListSnapshotsRequest\x1a#.superpose.v1.ListSnapshotsResponse\x12R\n\x0bGetSnapshot\x12 .superpose.v1.GetSnapshotRequest\x1a!.superpose.v1.GetSnapshotResponse\x12[\n\x0e\x44\x65leteSnapshot\x12#.superpose.v1.DeleteSnapshotRequest\x1a$.superpose.v1.DeleteSnapshotResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%superpose/v1/statistics_service.proto\x12\x0csuperpose.v1\x1a\x1bsuperpose/v1/analysis.proto\x1a\x16superpose/v1/job.proto\x1a\x19superpose/v1/memory.proto\x1a\x1dsuperpose/v1/statistics.proto\"l\n\x18\x43ollectStatisticsRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.superpose.v1.StatisticsSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\";\n\x19\x43ollectStatisticsResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.superpose.v1.Job\"G\n\x19\x45stimateStatisticsRequest\x12*\n\x04spec\x18\x01 \x01(\x0b\x32\x1c.superpose.v1.StatisticsSpec\"d\n\x1a\x45stimateStatisticsResponse\x12.\n\x08\x65stimate\x18\x01 \x01(\x0b\x32\x1c.superpose.v1.MemoryEstimate\x12\x16\n\x0esnapshot_bytes\x18\x02 \x01(\x03\"\x90\x01\n\x13TakeSnapshotRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12=\n\x06labels\x18\x02 \x03(\x0b\x32-.superpose.v1.TakeSnapshotRequest.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"A\n\x14TakeSnapshotResponse\x12)\n\tsnapshots\x18\x01 \x03(\x0b\x32\x16.superpose.v1.Snapshot\"d\n\x15MergeSnapshotsRequest\x12%\n\x04spec\x18\x01 \x01(\x0b\x32\x17.superpose.v1.MergeSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x10\n\x08priority\x18\x03 \x01(\x05\"8\n\x16MergeSnapshotsResponse\x12\x1e\n\x03job\x18\x01 \x01(\x0b\x32\x11.superpose.v1.Job\":\n\x17\x43ompareSnapshotsRequest\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\r\n\x05other\x18\x02 \x01(\t\"v\n\x18\x43ompareSnapshotsResponse\x12\x35\n\x0b\x64ifferences\x18\x01 \x03(\x0b\x32 .superpose.v1.SnapshotDifference\x12\x11\n\tmergeable\x18\x02 \x01(\x08\x12\x10\n\x08obstacle\x18\x03 \x01(\t\"G\n\x12SnapshotDifference\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x13\n\x0bother_value\x18\x03 \x01(\t\"f\n\x16\x41nalyzeSnapshotRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.superpose.v1.AnalysisSpec\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61s_job\x18\x03 \x01(\x08\"u\n\x17\x41nalyzeSnapshotResponse\x12.\n\x06result\x18\x01 \x01(\x0b\x32\x1c.superpose.v1.AnalysisResultH\x00\x12 \n\x03job\x18\x02 \x01(\x0b\x32\x11.superpose.v1.JobH\x00\x42\x08\n\x06\x61nswer\"\\\n\x14ListSnapshotsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x10\n\x08midcoder\x18\x03 \x01(\t\x12\x0b\n\x03job\x18\x04 \x01(\t\"[\n\x15ListSnapshotsResponse\x12)\n\tsnapshots\x18\x01 \x03(\x0b\x32\x16.superpose.v1.Snapshot\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12GetSnapshotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"?\n\x13GetSnapshotResponse\x12(\n\x08snapshot\x18\x01 \x01(\x0b\x32\x16.superpose.v1.Snapshot\"%\n\x15\x44\x65leteSnapshotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x18\n\x16\x44\x65leteSnapshotResponse2\xe4\x06\n\x11StatisticsService\x12\x64\n\x11\x43ollectStatistics\x12&.superpose.v1.CollectStatisticsRequest\x1a\'.superpose.v1.CollectStatisticsResponse\x12g\n\x12\x45stimateStatistics\x12\'.superpose.v1.EstimateStatisticsRequest\x1a(.superpose.v1.EstimateStatisticsResponse\x12U\n\x0cTakeSnapshot\x12!.superpose.v1.TakeSnapshotRequest\x1a\".superpose.v1.TakeSnapshotResponse\x12[\n\x0eMergeSnapshots\x12#.superpose.v1.MergeSnapshotsRequest\x1a$.superpose.v1.MergeSnapshotsResponse\x12\x61\n\x10\x43ompareSnapshots\x12%.superpose.v1.CompareSnapshotsRequest\x1a&.superpose.v1.CompareSnapshotsResponse\x12^\n\x0f\x41nalyzeSnapshot\x12$.superpose.v1.AnalyzeSnapshotRequest\x1a%.superpose.v1.AnalyzeSnapshotResponse\x12X\n\rListSnapshots\x12\".superpose.v1.ListSnapshotsRequest\x1a#.superpose.v1.ListSnapshotsResponse\x12R\n\x0bGetSnapshot\x12 .superpose.v1.GetSnapshotRequest\x1a!.superpose.v1.GetSnapshotResponse\x12[\n\x0e\x44\x65leteSnapshot\x12#.superpose.v1.DeleteSnapshotRequest\x1a$.superpose.v1.DeleteSnapshotResponseb\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.statistics_service_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _LISTSNAPSHOTSREQUEST._serialized_start=86
-  _LISTSNAPSHOTSREQUEST._serialized_end=165
-  _LISTSNAPSHOTSRESPONSE._serialized_start=167
-  _LISTSNAPSHOTSRESPONSE._serialized_end=258
-  _GETSNAPSHOTREQUEST._serialized_start=260
-  _GETSNAPSHOTREQUEST._serialized_end=294
-  _GETSNAPSHOTRESPONSE._serialized_start=296
-  _GETSNAPSHOTRESPONSE._serialized_end=359
-  _DELETESNAPSHOTREQUEST._serialized_start=361
-  _DELETESNAPSHOTREQUEST._serialized_end=398
-  _DELETESNAPSHOTRESPONSE._serialized_start=400
-  _DELETESNAPSHOTRESPONSE._serialized_end=424
-  _STATISTICSSERVICE._serialized_start=427
-  _STATISTICSSERVICE._serialized_end=713
+  _TAKESNAPSHOTREQUEST_LABELSENTRY._options = None
+  _TAKESNAPSHOTREQUEST_LABELSENTRY._serialized_options = b'8\001'
+  _COLLECTSTATISTICSREQUEST._serialized_start=166
+  _COLLECTSTATISTICSREQUEST._serialized_end=274
+  _COLLECTSTATISTICSRESPONSE._serialized_start=276
+  _COLLECTSTATISTICSRESPONSE._serialized_end=335
+  _ESTIMATESTATISTICSREQUEST._serialized_start=337
+  _ESTIMATESTATISTICSREQUEST._serialized_end=408
+  _ESTIMATESTATISTICSRESPONSE._serialized_start=410
+  _ESTIMATESTATISTICSRESPONSE._serialized_end=510
+  _TAKESNAPSHOTREQUEST._serialized_start=513
+  _TAKESNAPSHOTREQUEST._serialized_end=657
+  _TAKESNAPSHOTREQUEST_LABELSENTRY._serialized_start=612
+  _TAKESNAPSHOTREQUEST_LABELSENTRY._serialized_end=657
+  _TAKESNAPSHOTRESPONSE._serialized_start=659
+  _TAKESNAPSHOTRESPONSE._serialized_end=724
+  _MERGESNAPSHOTSREQUEST._serialized_start=726
+  _MERGESNAPSHOTSREQUEST._serialized_end=826
+  _MERGESNAPSHOTSRESPONSE._serialized_start=828
+  _MERGESNAPSHOTSRESPONSE._serialized_end=884
+  _COMPARESNAPSHOTSREQUEST._serialized_start=886
+  _COMPARESNAPSHOTSREQUEST._serialized_end=944
+  _COMPARESNAPSHOTSRESPONSE._serialized_start=946
+  _COMPARESNAPSHOTSRESPONSE._serialized_end=1064
+  _SNAPSHOTDIFFERENCE._serialized_start=1066
+  _SNAPSHOTDIFFERENCE._serialized_end=1137
+  _ANALYZESNAPSHOTREQUEST._serialized_start=1139
+  _ANALYZESNAPSHOTREQUEST._serialized_end=1241
+  _ANALYZESNAPSHOTRESPONSE._serialized_start=1243
+  _ANALYZESNAPSHOTRESPONSE._serialized_end=1360
+  _LISTSNAPSHOTSREQUEST._serialized_start=1362
+  _LISTSNAPSHOTSREQUEST._serialized_end=1454
+  _LISTSNAPSHOTSRESPONSE._serialized_start=1456
+  _LISTSNAPSHOTSRESPONSE._serialized_end=1547
+  _GETSNAPSHOTREQUEST._serialized_start=1549
+  _GETSNAPSHOTREQUEST._serialized_end=1583
+  _GETSNAPSHOTRESPONSE._serialized_start=1585
+  _GETSNAPSHOTRESPONSE._serialized_end=1648
+  _DELETESNAPSHOTREQUEST._serialized_start=1650
+  _DELETESNAPSHOTREQUEST._serialized_end=1687
+  _DELETESNAPSHOTRESPONSE._serialized_start=1689
+  _DELETESNAPSHOTRESPONSE._serialized_end=1713
+  _STATISTICSSERVICE._serialized_start=1716
+  _STATISTICSSERVICE._serialized_end=2584
 # @@protoc_insertion_point(module_scope)

@@ -6,7 +6,7 @@ from superpose.v1 import statistics_service_pb2 as superpose_dot_v1_dot_statisti
 
 
 class StatisticsServiceStub(object):
-    """Keeps snapshots of statistics.
+    """Collects statistics, keeps snapshots of them and analyses them where they lie.
     """
 
     def __init__(self, channel):
@@ -15,6 +15,36 @@ class StatisticsServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.CollectStatistics = channel.unary_unary(
+                '/superpose.v1.StatisticsService/CollectStatistics',
+                request_serializer=superpose_dot_v1_dot_statistics__service__pb2.CollectStatisticsRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_statistics__service__pb2.CollectStatisticsResponse.FromString,
+                )
+        self.EstimateStatistics = channel.unary_unary(
+                '/superpose.v1.StatisticsService/EstimateStatistics',
+                request_serializer=superpose_dot_v1_dot_statistics__service__pb2.EstimateStatisticsRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_statistics__service__pb2.EstimateStatisticsResponse.FromString,
+                )
+        self.TakeSnapshot = channel.unary_unary(
+                '/superpose.v1.StatisticsService/TakeSnapshot',
+                request_serializer=superpose_dot_v1_dot_statistics__service__pb2.TakeSnapshotRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_statistics__service__pb2.TakeSnapshotResponse.FromString,
+                )
+        self.MergeSnapshots = channel.unary_unary(
+                '/superpose.v1.StatisticsService/MergeSnapshots',
+                request_serializer=superpose_dot_v1_dot_statistics__service__pb2.MergeSnapshotsRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_statistics__service__pb2.MergeSnapshotsResponse.FromString,
+                )
+        self.CompareSnapshots = channel.unary_unary(
+                '/superpose.v1.StatisticsService/CompareSnapshots',
+                request_serializer=superpose_dot_v1_dot_statistics__service__pb2.CompareSnapshotsRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_statistics__service__pb2.CompareSnapshotsResponse.FromString,
+                )
+        self.AnalyzeSnapshot = channel.unary_unary(
+                '/superpose.v1.StatisticsService/AnalyzeSnapshot',
+                request_serializer=superpose_dot_v1_dot_statistics__service__pb2.AnalyzeSnapshotRequest.SerializeToString,
+                response_deserializer=superpose_dot_v1_dot_statistics__service__pb2.AnalyzeSnapshotResponse.FromString,
+                )
         self.ListSnapshots = channel.unary_unary(
                 '/superpose.v1.StatisticsService/ListSnapshots',
                 request_serializer=superpose_dot_v1_dot_statistics__service__pb2.ListSnapshotsRequest.SerializeToString,
@@ -33,8 +63,55 @@ class StatisticsServiceStub(object):
 
 
 class StatisticsServiceServicer(object):
-    """Keeps snapshots of statistics.
+    """Collects statistics, keeps snapshots of them and analyses them where they lie.
     """
+
+    def CollectStatistics(self, request, context):
+        """Submits a job that collects statistics over a corpus with parameters that stand still. The spec is checked before it is queued.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EstimateStatistics(self, request, context):
+        """What CollectStatistics would take in memory, without submitting it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeSnapshot(self, request, context):
+        """Takes a snapshot of a running job that collects statistics, or trains with them, at its next step boundary, and answers when it is
+        stored. Of a job that has ended: the snapshots that it left. FAILED_PRECONDITION / JOB_WITHOUT_STATISTICS for other jobs and for
+        one that has counted nothing yet.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MergeSnapshots(self, request, context):
+        """Submits a job that makes one snapshot of several over disjoint sequences: counts are equal to those of one pass, sums to rounding.
+        FAILED_PRECONDITION / SNAPSHOT_MISMATCH names the settings that differ, SNAPSHOTS_OVERLAP the sequences that both counted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompareSnapshots(self, request, context):
+        """Which settings of two snapshots differ.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnalyzeSnapshot(self, request, context):
+        """Answers a question to a snapshot: at once, or with a job when it would take more than about 2 seconds or 4 MiB.
+        FAILED_PRECONDITION / SNAPSHOT_TENSOR_MISSING names the group that was not collected; SNAPSHOT_MISMATCH when the transcoder or model
+        that is loaded is not the snapshot's; EMPTY_SELECTION for a selection without features.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def ListSnapshots(self, request, context):
         """Snapshots, newest first.
@@ -51,7 +128,7 @@ class StatisticsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSnapshot(self, request, context):
-        """Deletes a snapshot and its file.
+        """Deletes a snapshot and its file. FAILED_PRECONDITION / RESOURCE_IN_USE while a queued or running job reads it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -60,6 +137,36 @@ class StatisticsServiceServicer(object):
 
 def add_StatisticsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'CollectStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.CollectStatistics,
+                    request_deserializer=superpose_dot_v1_dot_statistics__service__pb2.CollectStatisticsRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_statistics__service__pb2.CollectStatisticsResponse.SerializeToString,
+            ),
+            'EstimateStatistics': grpc.unary_unary_rpc_method_handler(
+                    servicer.EstimateStatistics,
+                    request_deserializer=superpose_dot_v1_dot_statistics__service__pb2.EstimateStatisticsRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_statistics__service__pb2.EstimateStatisticsResponse.SerializeToString,
+            ),
+            'TakeSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeSnapshot,
+                    request_deserializer=superpose_dot_v1_dot_statistics__service__pb2.TakeSnapshotRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_statistics__service__pb2.TakeSnapshotResponse.SerializeToString,
+            ),
+            'MergeSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.MergeSnapshots,
+                    request_deserializer=superpose_dot_v1_dot_statistics__service__pb2.MergeSnapshotsRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_statistics__service__pb2.MergeSnapshotsResponse.SerializeToString,
+            ),
+            'CompareSnapshots': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareSnapshots,
+                    request_deserializer=superpose_dot_v1_dot_statistics__service__pb2.CompareSnapshotsRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_statistics__service__pb2.CompareSnapshotsResponse.SerializeToString,
+            ),
+            'AnalyzeSnapshot': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnalyzeSnapshot,
+                    request_deserializer=superpose_dot_v1_dot_statistics__service__pb2.AnalyzeSnapshotRequest.FromString,
+                    response_serializer=superpose_dot_v1_dot_statistics__service__pb2.AnalyzeSnapshotResponse.SerializeToString,
+            ),
             'ListSnapshots': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSnapshots,
                     request_deserializer=superpose_dot_v1_dot_statistics__service__pb2.ListSnapshotsRequest.FromString,
@@ -83,8 +190,110 @@ def add_StatisticsServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StatisticsService(object):
-    """Keeps snapshots of statistics.
+    """Collects statistics, keeps snapshots of them and analyses them where they lie.
     """
+
+    @staticmethod
+    def CollectStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.StatisticsService/CollectStatistics',
+            superpose_dot_v1_dot_statistics__service__pb2.CollectStatisticsRequest.SerializeToString,
+            superpose_dot_v1_dot_statistics__service__pb2.CollectStatisticsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def EstimateStatistics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.StatisticsService/EstimateStatistics',
+            superpose_dot_v1_dot_statistics__service__pb2.EstimateStatisticsRequest.SerializeToString,
+            superpose_dot_v1_dot_statistics__service__pb2.EstimateStatisticsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def TakeSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.StatisticsService/TakeSnapshot',
+            superpose_dot_v1_dot_statistics__service__pb2.TakeSnapshotRequest.SerializeToString,
+            superpose_dot_v1_dot_statistics__service__pb2.TakeSnapshotResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def MergeSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.StatisticsService/MergeSnapshots',
+            superpose_dot_v1_dot_statistics__service__pb2.MergeSnapshotsRequest.SerializeToString,
+            superpose_dot_v1_dot_statistics__service__pb2.MergeSnapshotsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CompareSnapshots(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.StatisticsService/CompareSnapshots',
+            superpose_dot_v1_dot_statistics__service__pb2.CompareSnapshotsRequest.SerializeToString,
+            superpose_dot_v1_dot_statistics__service__pb2.CompareSnapshotsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def AnalyzeSnapshot(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/superpose.v1.StatisticsService/AnalyzeSnapshot',
+            superpose_dot_v1_dot_statistics__service__pb2.AnalyzeSnapshotRequest.SerializeToString,
+            superpose_dot_v1_dot_statistics__service__pb2.AnalyzeSnapshotResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
     @staticmethod
     def ListSnapshots(request,

@@ -1,0 +1,101 @@
+#include "server/jobs/job_snapshots.h"
+
+#include <ATen/ATen.h>
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/status_macros.h"
+#include "lib/base/torch_guard.h"
+
+namespace superpose {
+namespace {
+
+int64_t BytesOf(const std::vector<TakenStatistics>& taken) {
+  int64_t bytes = 0;
+  for (const TakenStatistics& one : taken) {
+    for (const auto& [name, tensor] : one.tensors) bytes += static_cast<int64_t>(tensor.nbytes());
+  }
+  return bytes;
+}
+
+// A copy that the job does not change any more.
+absl::StatusOr<MemoryReservation> Copy(MemoryBudget* budget, std::vector<TakenStatistics>* taken) {
+  MemoryReservation room;
+  if (budget != nullptr) {
+    SUPERPOSE_ASSIGN_OR_RETURN(room, budget->Reserve(MemoryUse::kJob, BytesOf(*taken), "a copy of the statistics"));
+  }
+  SUPERPOSE_RETURN_IF_ERROR(CatchTorch([&] {
+    for (TakenStatistics& one : *taken) {
+      for (auto& [name, tensor] : one.tensors) tensor = tensor.clone();
+    }
+    return absl::OkStatus();
+  }));
+  return room;
+}
+
+// How a snapshot comes to be kept.
+struct Occasion {
+  std::map<std::string, std::string> labels;
+  bool automatic = false;
+};
+
+absl::StatusOr<std::vector<v1::Snapshot>> Keep(const JobSnapshotParts& parts, const v1::Job& job,
+                                               const std::vector<TakenStatistics>& taken, const Occasion& occasion,
+                                               const KeepWriting& keep_writing) {
+  std::vector<v1::Snapshot> kept;
+  for (const TakenStatistics& one : taken) {
+    v1::Snapshot snapshot = one.snapshot;
+    snapshot.set_job(job.name());
+    snapshot.set_owner(job.owner());
+    snapshot.set_automatic(occasion.automatic);
+    snapshot.mutable_labels()->insert(occasion.labels.begin(), occasion.labels.end());
+    const absl::Time now = parts.clock->Now();
+    SUPERPOSE_ASSIGN_OR_RETURN(
+        snapshot, occasion.automatic ? parts.snapshots->AddAtMoment(std::move(snapshot),
+                                                                    absl::StrCat(one.snapshot.tokens(), " tokens"),
+                                                                    one.tensors, now, keep_writing)
+                                     : parts.snapshots->Add(std::move(snapshot), one.tensors, now, keep_writing));
+    kept.push_back(std::move(snapshot));
+  }
+  return kept;
+}
+
+absl::Status KeepAutomatic(const JobSnapshotParts& parts, const v1::Job& job, const std::vector<TakenStatistics>& taken,
+                           const KeepWriting& keep_writing) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Snapshot> kept,
+                             Keep(parts, job, taken, {.labels = {}, .automatic = true}, keep_writing));
+  for (const v1::Snapshot& snapshot : kept) {
+    SUPERPOSE_RETURN_IF_ERROR(
+        parts.snapshots->DeleteOldAutomatic(job.name(), snapshot.layer(), snapshot.options().keep_last()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status TakeJobSnapshots(const JobSnapshotParts& parts, const v1::Job& job, JobWork& work,
+                              const std::vector<SnapshotRequest>& requests, const KeepWriting& keep_writing,
+                              const std::function<void()>& resume) {
+  const bool is_due = work.SnapshotIsDue();
+  if (!is_due && requests.empty()) return absl::OkStatus();
+  const absl::Time stopped = parts.clock->Now();
+  auto taken = CatchTorch([&] { return work.TakeStatistics(); });
+  if (!taken.ok()) {
+    for (const SnapshotRequest& request : requests) request.done(taken.status());
+    return is_due ? taken.status() : absl::OkStatus();
+  }
+  const auto room = Copy(parts.budget, &*taken);
+  if (room.ok()) {
+    resume();
+    const double pause = absl::ToDoubleSeconds(parts.clock->Now() - stopped);
+    for (TakenStatistics& one : *taken) one.snapshot.set_pause_seconds(pause);
+  }
+  for (const SnapshotRequest& request : requests) {
+    request.done(CatchTorch([&] { return Keep(parts, job, *taken, {.labels = request.labels}, keep_writing); }));
+  }
+  return is_due ? CatchTorch([&] { return KeepAutomatic(parts, job, *taken, keep_writing); }) : absl::OkStatus();
+}
+
+}  // namespace superpose
