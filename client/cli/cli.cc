@@ -17,7 +17,7 @@
 namespace superpose::cli {
 namespace {
 
-constexpr char kDescription[] = "Asks a Superpose server: feature activations, midcoder training, jobs.";
+constexpr char kDescription[] = "Asks a Superpose server: feature activations, midcoder training, statistics, jobs.";
 
 constexpr char kFooter[] =
     R"(superpose VERB --help explains a verb, with an example. A first round:
@@ -94,9 +94,10 @@ std::unique_ptr<Program> MakeProgram() {
   app.fallthrough();
   app.require_subcommand(1);
   AddGlobalOptions(program.get());
-  for (auto add : {AddInfo,      AddModels, AddLoad,     AddUnload,    AddCorpora, AddActivations, AddNext,
-                   AddIntervene, AddTrain,  AddEvaluate, AddMidcoders, AddHistory, AddSnapshots,   AddTensor,
-                   AddTokenize,  AddJobs,   AddJob,      AddWatch,     AddCancel,  AddDelete}) {
+  for (auto add :
+       {AddInfo,     AddModels,  AddLoad,    AddUnload,   AddCorpora,   AddActivations, AddNext,      AddIntervene,
+        AddTrain,    AddCollect, AddAnalyze, AddEvaluate, AddMidcoders, AddHistory,     AddSnapshots, AddTensor,
+        AddTokenize, AddJobs,    AddJob,     AddWatch,    AddCancel,    AddDelete}) {
     add(&app, &program->action);
   }
   for (CLI::App* verb : app.get_subcommands({})) verb->group("Verbs");

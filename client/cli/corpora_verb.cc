@@ -18,6 +18,7 @@ struct UploadOptions {
   std::vector<std::string> paths;
   std::string name;
   std::string model = "-";
+  std::string token_dtype;
 };
 
 std::string CountOrNone(int64_t count) { return count > 0 ? FormatCount(count) : ""; }
@@ -76,12 +77,17 @@ absl::StatusOr<ExitCode> UploadCorpus(const UploadOptions& options, Session& ses
   if (!files.ok()) return files.status();
   absl::StatusOr<std::string> format = CorpusFormat(*files);
   if (!format.ok()) return format.status();
+  if (!options.token_dtype.empty() && *format != ".bin") {
+    return client::MakeError(absl::StatusCode::kInvalidArgument, "CONFIG_INVALID",
+                             absl::StrCat("--token-dtype is for .bin files, not ", *format, ": leave it out"));
+  }
   absl::StatusOr<Client> client = session.Connect();
   if (!client.ok()) return client.status();
   v1::CreateCorpusRequest request;
   request.set_corpus_id(options.name);
   request.set_model(FullName("models", options.model));
   request.set_format(*format);
+  request.set_token_dtype(options.token_dtype);
   if (absl::Status status = UploadFiles(*client, *files, &session, &request); !status.ok()) return status;
   absl::StatusOr<v1::Corpus> corpus = client->CreateCorpus(request);
   if (!corpus.ok()) return corpus.status();
@@ -113,11 +119,15 @@ void AddUpload(CLI::App* verb, Action* action) {
       ->type_name("");
   upload->add_option("--name", options->name, "What to call it [made from its content]")->type_name("NAME");
   upload->add_option("--model", options->model, "Whose tokenizer it is read with [the only model]")->type_name("NAME");
+  upload->add_option("--token-dtype", options->token_dtype, "What .bin files hold: uint16 or uint32 [uint16]")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"uint16", "uint32"}));
   upload->footer(
       "What the server has already is not sent again: after an interruption, say the same once more.\n"
       "Examples:\n"
       "  superpose corpora upload stories.jsonl.gz --name stories\n"
-      "  superpose corpora upload shards/ --name pile --model gpt2");
+      "  superpose corpora upload shards/ --name pile --model gpt2\n"
+      "  superpose corpora upload llama.bin --token-dtype uint32");
   upload->callback(
       [action, options] { *action = [options](Session& session) { return UploadCorpus(*options, session); }; });
 }

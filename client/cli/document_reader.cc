@@ -1,18 +1,25 @@
 #include "client/cli/document_reader.h"
 
-#include <iterator>
+#include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/cli/file_blocks.h"
 #include "client/cpp/errors.h"
 #include "client/cpp/status_macros.h"
 
 namespace superpose::cli {
 namespace {
 
-using OnDocument = std::function<absl::Status(std::string document, int64_t bytes)>;
+using OnPart = std::function<absl::Status(absl::string_view text, bool begins, int64_t bytes)>;
+
+// A .txt file comes in parts of about this size.
+constexpr size_t kPartBytes = size_t{1} << 18;
 
 absl::StatusOr<std::string> TextOf(const std::string& line, const std::string& path, int64_t number) {
   const nlohmann::json json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
@@ -22,16 +29,44 @@ absl::StatusOr<std::string> TextOf(const std::string& line, const std::string& p
                            absl::StrCat(path, ", line ", number, ": it must be {\"text\": \"..\"}"));
 }
 
-absl::Status ReadLines(const std::string& path, std::ifstream& file, const OnDocument& on_document) {
+absl::Status ReadLines(const std::string& path, FileBlocks* blocks, const OnPart& on_part) {
+  int64_t number = 0;
+  auto on_line = [&](const std::string& line) -> absl::Status {
+    ++number;
+    if (absl::StripAsciiWhitespace(line).empty()) return absl::OkStatus();
+    SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(const std::string text, TextOf(line, path, number));
+    return on_part(text, /*begins=*/true, blocks->taken());
+  };
   std::string line;
-  int64_t bytes = 0;
-  for (int64_t number = 1; std::getline(file, line); ++number) {
-    bytes += static_cast<int64_t>(line.size()) + 1;
-    if (absl::StripAsciiWhitespace(line).empty()) continue;
-    SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(std::string text, TextOf(line, path, number));
-    SUPERPOSE_CLIENT_RETURN_IF_ERROR(on_document(std::move(text), bytes));
+  while (true) {
+    SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(absl::string_view block, blocks->Next());
+    if (block.empty()) return on_line(line);
+    for (size_t end = block.find('\n'); end != absl::string_view::npos; end = block.find('\n')) {
+      absl::StrAppend(&line, block.substr(0, end));
+      SUPERPOSE_CLIENT_RETURN_IF_ERROR(on_line(line));
+      line.clear();
+      block.remove_prefix(end + 1);
+    }
+    absl::StrAppend(&line, block);
   }
-  return absl::OkStatus();
+}
+
+absl::Status ReadText(FileBlocks* blocks, const OnPart& on_part) {
+  std::string text;
+  size_t searched = kPartBytes;  // no part ends before
+  bool begins = true;
+  while (true) {
+    SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(const absl::string_view block, blocks->Next());
+    if (block.empty()) return text.empty() ? absl::OkStatus() : on_part(text, begins, blocks->taken());
+    absl::StrAppend(&text, block);
+    for (size_t end = PartEnd(text, searched); end < text.size(); end = PartEnd(text, searched)) {
+      SUPERPOSE_CLIENT_RETURN_IF_ERROR(
+          on_part(absl::string_view(text).substr(0, end), std::exchange(begins, false), blocks->taken()));
+      text.erase(0, end);
+      searched = kPartBytes;
+    }
+    searched = std::max(searched, text.size());
+  }
 }
 
 // Whether `text` ends in whitespace as a tokenizer takes it, Unicode's.
@@ -48,21 +83,16 @@ bool EndsInSpace(absl::string_view text) {
 
 }  // namespace
 
-absl::Status ReadDocuments(const std::string& path, const OnDocument& on_document) {
-  const bool lines = absl::EndsWith(path, ".jsonl");
-  if (!lines && !absl::EndsWith(path, ".txt")) {
+absl::Status ReadDocuments(const std::string& path, const OnPart& on_part) {
+  absl::string_view name = path;
+  if (!absl::ConsumeSuffix(&name, ".gz")) absl::ConsumeSuffix(&name, ".zst");
+  const bool lines = absl::EndsWith(name, ".jsonl");
+  if (!lines && !absl::EndsWith(name, ".txt")) {
     return client::MakeError(absl::StatusCode::kInvalidArgument, "FILE_UNSUPPORTED",
-                             absl::StrCat(path, " must end in .txt or .jsonl"));
+                             absl::StrCat(path, " must end in .txt or .jsonl, either also with .gz or .zst"));
   }
-  std::ifstream file(path, std::ios::binary);
-  if (!file || file.peek() == std::ifstream::traits_type::eof()) {
-    if (file.is_open() && file.eof()) return absl::OkStatus();  // an empty file
-    return client::MakeError(absl::StatusCode::kNotFound, "FILE_NOT_FOUND", absl::StrCat("cannot read ", path));
-  }
-  if (lines) return ReadLines(path, file, on_document);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  const int64_t size = static_cast<int64_t>(text.size());
-  return on_document(std::move(text), size);
+  SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(const std::unique_ptr<FileBlocks> blocks, FileBlocks::Open(path));
+  return lines ? ReadLines(path, blocks.get(), on_part) : ReadText(blocks.get(), on_part);
 }
 
 size_t PartEnd(absl::string_view text, size_t most) {

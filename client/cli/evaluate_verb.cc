@@ -7,9 +7,8 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/arguments.h"
 #include "client/cli/evaluation_table.h"
-#include "client/cli/follow_job.h"
 #include "client/cli/format.h"
-#include "client/cli/json_output.h"
+#include "client/cli/submitted_job.h"
 #include "client/cli/verbs.h"
 
 namespace superpose::cli {
@@ -21,8 +20,7 @@ struct Options {
   std::string split;
   std::optional<int64_t> tokens, batch_size, context_length;
   bool keep_bos = false;
-  client::SubmitOptions submit;
-  bool detach = false;
+  SubmitChoice submit;
 };
 
 v1::CorpusSplit SplitOf(const std::string& split) {
@@ -55,21 +53,12 @@ void Print(const v1::MidcoderEvaluation& evaluation, Session* session) {
 absl::StatusOr<ExitCode> RunEvaluate(const Options& options, Session& session) {
   absl::StatusOr<Client> client = session.Connect();
   if (!client.ok()) return client.status();
-  absl::StatusOr<v1::Job> job = client->EvaluateMidcoder(SpecOf(options), options.submit);
+  absl::StatusOr<v1::Job> job = client->EvaluateMidcoder(SpecOf(options), options.submit.options);
   if (!job.ok()) return job.status();
-  if (options.detach) {
-    session.out() << (session.json() ? ToJson(*job) : job->name() + "\n");
-    return ExitCode::kOk;
-  }
-  absl::StatusOr<Followed> followed = FollowJob(*client, job->name(), &session);
-  if (!followed.ok()) return followed.status();
-  if (followed->code == ExitCode::kInterrupted) return followed->code;
-  if (session.json()) {
-    session.out() << ToJson(followed->job);
-  } else if (followed->code == ExitCode::kOk) {
-    Print(followed->job.evaluation(), &session);
-  }
-  return followed->code;
+  return FinishJob(*client, *job, options.submit.detach, &session, [&](const v1::Job& done) {
+    Print(done.evaluation(), &session);
+    return absl::OkStatus();
+  });
 }
 
 }  // namespace
@@ -90,10 +79,7 @@ void AddEvaluate(CLI::App* app, Action* action) {
   verb->add_option("--context-length", options->context_length, "Tokens of a sequence [as in training]")
       ->type_name("N");
   verb->add_flag("--keep-bos", options->keep_bos, "The BOS position keeps the model's own MLP output in every variant");
-  verb->add_option("--priority", options->submit.priority, "Higher goes first [0]")->type_name("N");
-  verb->add_option("--request-id", options->submit.request_id, "The same id gives the same job [a new one]")
-      ->type_name("ID");
-  AddWaitOptions(verb, &options->detach);
+  AddSubmitOptions(verb, &options->submit);
   verb->footer("Example:\n  superpose evaluate midcoders/ab12 --corpus demo --tokens 20000");
   verb->callback(
       [action, options] { *action = [options](Session& session) { return RunEvaluate(*options, session); }; });

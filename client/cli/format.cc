@@ -1,5 +1,8 @@
 #include "client/cli/format.h"
 
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
 #include <array>
 #include <cmath>
 
@@ -7,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "client/cpp/tensor.h"
@@ -66,7 +70,18 @@ std::string FormatProgress(const v1::JobProgress& progress) {
 std::string FormatWork(const v1::Job& job) {
   if (job.has_train_midcoder()) return absl::StrCat("train ", absl::StrJoin(job.train_midcoder().transcoders(), ", "));
   if (job.has_evaluate_midcoder()) return absl::StrCat("evaluate ", job.evaluate_midcoder().midcoder());
-  return "";
+  if (job.has_collect_statistics()) {
+    return absl::StrCat("collect statistics of ", absl::StrJoin(job.collect_statistics().transcoders(), ", "));
+  }
+  if (job.has_merge_snapshots()) return absl::StrCat("merge ", absl::StrJoin(job.merge_snapshots().snapshots(), ", "));
+  return job.has_analyze_snapshot() ? FormatQuestion(job.analyze_snapshot()) : "";
+}
+
+std::string FormatQuestion(const v1::AnalysisSpec& spec) {
+  const google::protobuf::FieldDescriptor* kind =
+      spec.GetReflection()->GetOneofFieldDescriptor(spec, spec.GetDescriptor()->FindOneofByName("analysis"));
+  const std::string what = kind == nullptr ? "analysis" : absl::StrReplaceAll(kind->name(), {{"_", " "}});
+  return absl::StrCat(what, " of ", spec.snapshot());
 }
 
 std::string FormatTensor(const v1::TensorInfo& tensor) {

@@ -30,8 +30,10 @@ std::string FormatDuration(const google::protobuf::Duration& duration);
 std::string FormatState(v1::JobState state);
 // "420/1,000 steps"; "" while nothing is known.
 std::string FormatProgress(const v1::JobProgress& progress);
-// "train models/-/layers/2", "evaluate midcoders/..": what a job does.
+// "train models/-/layers/2", "evaluate midcoders/..", "collect statistics of models/-/layers/2", ..: what a job does.
 std::string FormatWork(const v1::Job& job);
+// "predicted decoders of snapshots/..".
+std::string FormatQuestion(const v1::AnalysisSpec& spec);
 // "float32 [256, 128]".
 std::string FormatTensor(const v1::TensorInfo& tensor);
 

@@ -56,6 +56,12 @@ absl::StatusOr<ExitCode> ListJobs(const ListOptions& options, Session& session) 
 std::string ResultOf(const v1::Job& job) {
   if (job.has_trained_midcoders()) return absl::StrJoin(job.trained_midcoders().midcoders(), ", ");
   if (job.has_evaluation()) return absl::StrCat("evaluation of ", job.evaluation().midcoder());
+  if (job.has_collected_snapshots()) return absl::StrJoin(job.collected_snapshots().snapshots(), ", ");
+  if (job.has_analysis()) {
+    return absl::StrJoin(job.analysis().tensors(), ", ", [](std::string* out, const v1::ResultTensor& tensor) {
+      absl::StrAppend(out, tensor.info().name(), " ", FormatTensor(tensor.info()));
+    });
+  }
   return "";
 }
 
@@ -69,7 +75,8 @@ void PrintJob(const v1::Job& job, Session* session) {
   add("progress", FormatProgress(job.progress()));
   if (job.state() == v1::JOB_STATE_QUEUED) add("jobs before it", FormatCount(job.queue_position()));
   if (job.has_time_left()) add("time left", FormatDuration(job.time_left()));
-  for (const char* figure : {"loss", "mse_mid", "mse_out"}) add(figure, FormatFigure(job.metrics(), figure));
+  for (const char* figure : {"loss", "mse_mid", "mse_out", "tokens_per_second"})
+    add(figure, FormatFigure(job.metrics(), figure));
   absl::Status outcome = client::OutcomeOf(job);
   if (job.state() == v1::JOB_STATE_FAILED) {
     add("error", std::string(outcome.message()));

@@ -1,9 +1,11 @@
 #include "client/cli/npy_writer.h"
 
 #include <cstring>
+#include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "client/cpp/errors.h"
 
 namespace superpose::cli {
 namespace {
@@ -59,6 +61,16 @@ absl::Status WriteNpy(const client::Tensor& tensor, std::ostream* out) {
   if (!header.ok()) return header.status();
   *out << *header << (widen ? Widened(tensor.bytes) : tensor.bytes) << std::flush;
   return out->good() ? absl::OkStatus() : absl::DataLossError("the file could not be written: is the disk full?");
+}
+
+absl::Status SaveNpy(const client::Tensor& tensor, const std::string& path) {
+  std::ofstream file(path, std::ios::binary);
+  if (!file) {
+    return client::MakeError(absl::StatusCode::kFailedPrecondition, "FILE_WRITE_FAILED",
+                             absl::StrCat("cannot write ", path));
+  }
+  absl::Status status = WriteNpy(tensor, &file);
+  return status.ok() ? status : client::WithContext(status, path);
 }
 
 }  // namespace superpose::cli

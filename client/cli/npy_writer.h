@@ -15,5 +15,7 @@ absl::StatusOr<std::string> NpyHeader(v1::DataType data_type, const std::vector<
 
 // Writes a tensor. bfloat16, which NumPy has not, becomes float32, exactly.
 absl::Status WriteNpy(const client::Tensor& tensor, std::ostream* out);
+// The same to a file, in the place of one that is there. FAILED_PRECONDITION / FILE_WRITE_FAILED.
+absl::Status SaveNpy(const client::Tensor& tensor, const std::string& path);
 
 }  // namespace superpose::cli

@@ -1,4 +1,3 @@
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -21,15 +20,6 @@ struct Options {
   std::string output;
 };
 
-absl::Status Save(const client::Tensor& tensor, const std::string& path) {
-  std::ofstream file(path, std::ios::binary);
-  if (!file)
-    return client::MakeError(absl::StatusCode::kFailedPrecondition, "FILE_WRITE_FAILED",
-                             absl::StrCat("cannot write ", path));
-  absl::Status status = WriteNpy(tensor, &file);
-  return status.ok() ? status : client::WithContext(status, path);
-}
-
 std::string Report(const client::Tensor& tensor, const std::string& path, bool json) {
   if (!json) {
     return absl::StrCat(path, ": ", client::DataTypeName(tensor.data_type), " [", absl::StrJoin(tensor.shape, ", "),
@@ -41,6 +31,12 @@ std::string Report(const client::Tensor& tensor, const std::string& path, bool j
 }
 
 absl::StatusOr<ExitCode> RunTensor(const Options& options, Session& session) {
+  if (options.output == "-" && session.json()) {
+    session.ReportError(client::MakeError(absl::StatusCode::kInvalidArgument, "CONFIG_INVALID",
+                                          "-o - writes the numbers themselves to standard output, where no JSON can "
+                                          "go, too: leave --json out, or give -o the name of a file"));
+    return ExitCode::kUsage;
+  }
   absl::StatusOr<Client> client = session.Connect();
   if (!client.ok()) return client.status();
   std::vector<client::Slice> slices;
@@ -55,7 +51,7 @@ absl::StatusOr<ExitCode> RunTensor(const Options& options, Session& session) {
   // A tensor's name comes from the server: it must not lead to another folder.
   std::string path =
       options.output.empty() ? absl::StrCat(absl::StrReplaceAll(options.tensor, {{"/", "_"}}), ".npy") : options.output;
-  if (absl::Status status = Save(*tensor, path); !status.ok()) return status;
+  if (absl::Status status = SaveNpy(*tensor, path); !status.ok()) return status;
   session.out() << Report(*tensor, path, session.json());
   return ExitCode::kOk;
 }
@@ -72,7 +68,7 @@ void AddTensor(CLI::App* app, Action* action) {
   verb->add_option("--slice", options->slice, "What to take of each dimension, as NumPy writes it: 0:10,: or [3,7,7]")
       ->type_name("SLICES")
       ->check([](const std::string& text) { return std::string(ParseSlices(text).status().message()); });
-  verb->add_option("-o,--output", options->output, "File to write; - for standard output [TENSOR.npy]")
+  verb->add_option("-o,--output", options->output, "File to write; - for standard output, without --json [TENSOR.npy]")
       ->type_name("FILE");
   verb->footer(
       "Examples:\n"

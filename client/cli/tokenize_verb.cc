@@ -37,16 +37,18 @@ class Tokenizing {
     request_.set_parse_special(false);
   }
 
-  absl::Status Add(absl::string_view document) {
-    bool begins = documents_++ > 0;
+  // A document, or a part of one.
+  absl::Status Add(absl::string_view text, bool begins_document) {
+    bool begins = begins_document && documents_ > 0;
+    documents_ += begins_document ? 1 : 0;
     do {
-      const size_t end = PartEnd(document, kBatchBytes);
-      request_.add_texts(std::string(document.substr(0, end)));
+      const size_t end = PartEnd(text, kBatchBytes);
+      request_.add_texts(std::string(text.substr(0, end)));
       begins_.push_back(std::exchange(begins, false));
       bytes_ += end;
-      document.remove_prefix(end);
+      text.remove_prefix(end);
       if (bytes_ >= kBatchBytes || request_.texts_size() == kBatchTexts) SUPERPOSE_CLIENT_RETURN_IF_ERROR(Flush());
-    } while (!document.empty());
+    } while (!text.empty());
     return absl::OkStatus();
   }
 
@@ -82,11 +84,11 @@ absl::Status TokenizeFiles(const std::vector<std::string>& files, Tokenizing* to
                            Session* session) {
   LineProgress progress(&session->terminal());
   for (const std::string& file : files) {
-    auto on_document = [&](const std::string& document, int64_t bytes) {
+    auto on_part = [&](absl::string_view text, bool begins, int64_t bytes) {
       progress.Show(file, 0, 0, absl::StrCat(FormatBytes(bytes), "  ", FormatCount(writer.tokens()), " tokens"));
-      return tokenizing->Add(document);
+      return tokenizing->Add(text, begins);
     };
-    const absl::Status read = ReadDocuments(file, on_document);
+    const absl::Status read = ReadDocuments(file, on_part);
     if (!read.ok()) return read;
   }
   return tokenizing->Flush();
@@ -132,7 +134,7 @@ void AddTokenize(CLI::App* app, Action* action) {
   auto options = std::make_shared<Options>();
   verb->add_option("FILE", options->paths,
                    "Files, or folders whose files are taken in name order: .txt (one document) or .jsonl "
-                   "({\"text\": ..} a line)")
+                   "({\"text\": ..} a line), either also as .gz or .zst")
       ->required()
       ->type_name("");
   verb->add_option("-o,--out", options->out, "A new folder for shards, or a file that ends in .npy")
@@ -147,7 +149,7 @@ void AddTokenize(CLI::App* app, Action* action) {
       "Documents are joined by end-of-text, as in a text corpus. A server that finds the files in its config, or by\n"
       "superpose corpora upload, maps them into memory and need not read the text again. They have no held-out part.\n"
       "Examples:\n"
-      "  superpose tokenize stories.jsonl --out stories.npy\n"
+      "  superpose tokenize stories.jsonl.zst --out stories.npy\n"
       "  superpose tokenize texts/ --model gpt2 --out shards/");
   verb->callback(
       [action, options] { *action = [options](Session& session) { return RunTokenize(*options, session); }; });

@@ -5,11 +5,14 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "client/cli/arguments.h"
-#include "client/cli/follow_job.h"
+#include "client/cli/feature_selector.h"
 #include "client/cli/format.h"
 #include "client/cli/json_output.h"
+#include "client/cli/memory_table.h"
+#include "client/cli/statistics_choice.h"
+#include "client/cli/submitted_job.h"
 #include "client/cli/table.h"
 #include "client/cli/transcoder_choice.h"
 #include "client/cli/verbs.h"
@@ -27,8 +30,9 @@ struct Options {
   std::optional<double> adam_eps;
   std::vector<double> lr, weight_decay, mse_out_param;  // several: a sweep
   std::vector<uint64_t> seed;
-  client::SubmitOptions submit;
-  bool detach = false;
+  bool with_statistics = false;
+  StatisticsChoice statistics;
+  SubmitChoice submit;
   bool estimate = false;
 };
 
@@ -72,6 +76,7 @@ v1::MidcoderTrainingSpec SpecOf(const Options& options, const std::vector<std::s
   SetGrid(options, &spec);
   if (options.batch_size) spec.set_batch_size(*options.batch_size);
   if (options.context_length) spec.set_context_length(*options.context_length);
+  if (options.with_statistics) *spec.mutable_statistics() = StatisticsOptionsOf(options.statistics);
   return spec;
 }
 
@@ -82,13 +87,15 @@ absl::Status PrintMidcoders(const Client& client, const v1::Job& job, Session* s
                {"loss", true},
                {"mse_mid", true},
                {"mse_out", true},
-               {"mse_out_transcoder", true}});
+               {"mse_out_transcoder", true},
+               NameColumn("snapshot")});
   for (const std::string& name : job.trained_midcoders().midcoders()) {
     absl::StatusOr<v1::Midcoder> midcoder = client.GetMidcoder(name);
     if (!midcoder.ok()) return midcoder.status();
     const auto& losses = midcoder->final_losses();
     table.AddRow({name, FormatCount(midcoder->layer()), FormatFigure(losses, "loss"), FormatFigure(losses, "mse_mid"),
-                  FormatFigure(losses, "mse_out"), FormatFigure(losses, "mse_out_transcoder")});
+                  FormatFigure(losses, "mse_out"), FormatFigure(losses, "mse_out_transcoder"),
+                  absl::StrJoin(midcoder->snapshots(), ", ")});
   }
   session->out() << table.Render(session->terminal().out_width);
   return absl::OkStatus();
@@ -97,16 +104,7 @@ absl::Status PrintMidcoders(const Client& client, const v1::Job& job, Session* s
 absl::StatusOr<ExitCode> PrintEstimate(const Client& client, const v1::MidcoderTrainingSpec& spec, Session* session) {
   absl::StatusOr<v1::MemoryEstimate> estimate = client.EstimateMidcoderTraining(spec);
   if (!estimate.ok()) return estimate.status();
-  if (session->json()) {
-    session->out() << ToJson(*estimate);
-    return ExitCode::kOk;
-  }
-  Table table({{"memory"}, {"", true}});
-  table.AddRow({"peak while it runs", FormatBytes(estimate->peak_bytes())});
-  table.AddRow({"available now", FormatBytes(estimate->available_bytes())});
-  table.AddRow({"each checkpoint, on the disk", FormatBytes(estimate->checkpoint_bytes())});
-  session->out() << table.Render(session->terminal().out_width);
-  if (!estimate->advice().empty()) session->out() << "It does not fit now: " << estimate->advice() << "\n";
+  session->out() << (session->json() ? ToJson(*estimate) : MemoryReport(*estimate, 0, session->terminal().out_width));
   return ExitCode::kOk;
 }
 
@@ -116,21 +114,10 @@ absl::StatusOr<ExitCode> RunTrain(const Options& options, Session& session) {
   absl::StatusOr<std::vector<std::string>> transcoders = ResolveTranscoders(*client, options.choice);
   if (!transcoders.ok()) return transcoders.status();
   if (options.estimate) return PrintEstimate(*client, SpecOf(options, *transcoders), &session);
-  absl::StatusOr<v1::Job> job = client->TrainMidcoder(SpecOf(options, *transcoders), options.submit);
+  absl::StatusOr<v1::Job> job = client->TrainMidcoder(SpecOf(options, *transcoders), options.submit.options);
   if (!job.ok()) return job.status();
-  if (options.detach) {
-    session.out() << (session.json() ? ToJson(*job) : job->name() + "\n");
-    return ExitCode::kOk;
-  }
-  absl::StatusOr<Followed> followed = FollowJob(*client, job->name(), &session);
-  if (!followed.ok()) return followed.status();
-  if (followed->code == ExitCode::kInterrupted) return followed->code;
-  if (session.json()) {
-    session.out() << ToJson(followed->job);
-  } else if (followed->code == ExitCode::kOk) {
-    if (absl::Status status = PrintMidcoders(*client, followed->job, &session); !status.ok()) return status;
-  }
-  return followed->code;
+  return FinishJob(*client, *job, options.submit.detach, &session,
+                   [&](const v1::Job& done) { return PrintMidcoders(*client, done, &session); });
 }
 
 void AddLengthOptions(CLI::App* verb, Options* options) {
@@ -188,18 +175,20 @@ void AddTrain(CLI::App* app, Action* action) {
       ->check(CLI::IsMember({"shuffled", "sequential"}))
       ->capture_default_str()
       ->type_name("ORDER");
-  verb->add_option("--priority", options->submit.priority, "Higher goes first [0]")->type_name("N");
-  verb->add_option("--request-id", options->submit.request_id, "The same id gives the same job [a new one]")
-      ->type_name("ID");
-  AddWaitOptions(verb, &options->detach);
+  CLI::Option* statistics = verb->add_flag("--statistics", options->with_statistics,
+                                           "Collect statistics on the way, as the parameters move, into a snapshot");
+  AddStatisticsOptions(verb, &options->statistics, statistics);
+  AddSubmitOptions(verb, &options->submit);
   verb->add_flag("--estimate", options->estimate, "Only say what it would take in memory");
   verb->footer(
+      std::string(kSelectorForms) +
       "Waits and shows the progress; Ctrl-C stops waiting, and the job goes on.\n"
       "Several values of --lr, --weight-decay, --mse-out-param or --seed train a midcoder for each combination, in one "
       "job.\n"
       "Examples:\n"
       "  superpose train --layer 2 --corpus demo --steps 500\n"
       "  superpose train --layer 2 --corpus demo --lr 1e-3,3e-4 --seed 0,1\n"
+      "  superpose train --layer 2 --corpus demo --statistics --features live:-4 --groups pairs,gates\n"
       "  job=$(superpose train --layer 2 --corpus demo --detach); superpose watch $job");
   verb->callback([action, options] { *action = [options](Session& session) { return RunTrain(*options, session); }; });
 }

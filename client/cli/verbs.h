@@ -14,6 +14,8 @@ void AddActivations(CLI::App* app, Action* action);
 void AddNext(CLI::App* app, Action* action);
 void AddIntervene(CLI::App* app, Action* action);
 void AddTrain(CLI::App* app, Action* action);
+void AddCollect(CLI::App* app, Action* action);
+void AddAnalyze(CLI::App* app, Action* action);
 void AddEvaluate(CLI::App* app, Action* action);
 void AddLoad(CLI::App* app, Action* action);
 void AddUnload(CLI::App* app, Action* action);

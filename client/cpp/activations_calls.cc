@@ -40,7 +40,7 @@ absl::Status ReadParts(const Connection& connection, const v1::ActivationsQuery&
   }
   if (!status.ok()) context.TryCancel();
   grpc::Status end = reader->Finish();
-  return status.ok() ? FromGrpc(end) : status;
+  return status.ok() ? connection.StatusOf(end) : status;
 }
 
 absl::StatusOr<Activations> GetInParts(const Connection& connection, const v1::ActivationsQuery& query) {

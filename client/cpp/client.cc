@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "client/cpp/connection.h"
 
 namespace superpose::client {
@@ -14,14 +13,6 @@ namespace {
 bool CanTravelAsMetadata(const std::string& user) {
   return std::all_of(user.begin(), user.end(),
                      [](char c) { return absl::ascii_isprint(static_cast<unsigned char>(c)); });
-}
-
-// gRPC says "failed to connect to all addresses"; the address is what a person can do something about.
-absl::Status ExplainUnavailable(const absl::Status& status, const std::string& address) {
-  if (!absl::IsUnavailable(status) || !ReasonOf(status).empty()) return status;
-  return absl::UnavailableError(absl::StrCat("no server answers at ", address,
-                                             ": is it running, and is this its address? (superposed --config FILE "
-                                             "starts one)"));
 }
 
 }  // namespace
@@ -33,7 +24,7 @@ absl::StatusOr<Client> Client::Connect(const std::string& address, ClientOptions
   auto connection = std::make_shared<Connection>(address, std::move(options));
   auto info =
       connection->Call(connection->server.get(), &v1::ServerService::Stub::GetServerInfo, v1::GetServerInfoRequest());
-  if (!info.ok()) return ExplainUnavailable(info.status(), address);
+  if (!info.ok()) return info.status();
   connection->info = *std::move(info);
   return Client(std::move(connection));
 }

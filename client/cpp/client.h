@@ -9,13 +9,14 @@
 // "jobs/..", "midcoders/..", "snapshots/..". "models/-" is the only model.
 //
 // Every error is an absl::Status with the server's code and message; ReasonOf(status) (errors.h) is its stable reason.
-// Beside what each function names, any of them gives UNAVAILABLE when the server is not there and DEADLINE_EXCEEDED
-// when the deadline passed. Calls that change nothing, and those with a request id, are tried again a few times while
+// Beside what each function names, any of them gives UNAVAILABLE when the server is not there (the message has its
+// address and what to look at) and DEADLINE_EXCEEDED when the deadline passed. Calls that change nothing, and those with a request id, are tried again a few times while
 // the server is not there.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -26,6 +27,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/cpp/activations.h"
+#include "client/cpp/analysis.h"
 #include "client/cpp/errors.h"
 #include "client/cpp/prompts.h"
 #include "client/cpp/tensor.h"
@@ -40,6 +42,7 @@
 #include "superpose/v1/server_config.pb.h"
 #include "superpose/v1/server_service.pb.h"
 #include "superpose/v1/statistics.pb.h"
+#include "superpose/v1/statistics_service.pb.h"
 
 namespace superpose::client {
 
@@ -70,6 +73,26 @@ struct ListJobsOptions {
   std::string owner;
   // At most this many; 0 means all.
   int64_t limit = 0;
+};
+
+struct ListSnapshotsOptions {
+  // Only those of this midcoder, "midcoders/..", or of this job, "jobs/.."; at most one of the two.
+  std::string midcoder;
+  std::string job;
+};
+
+struct TakeSnapshotOptions {
+  // Words for the snapshots.
+  std::map<std::string, std::string> labels;
+  // Longest time until they are stored: the job ends its step first.
+  absl::Duration deadline = absl::Minutes(10);
+};
+
+struct AnalyzeOptions {
+  // As in SubmitOptions; matters only where a job results.
+  std::string request_id;
+  // Answer with a job in any case.
+  bool as_job = false;
 };
 
 struct WatchOptions {
@@ -220,16 +243,46 @@ class Client {
   absl::Status ExportMidcoder(const std::string& name, const std::string& path,
                               const ExportOptions& options = {}) const;
 
-  // Snapshots of statistics, newest first; only those of one midcoder where it is named. Their tensors: ReadTensor.
-  absl::StatusOr<std::vector<v1::Snapshot>> ListSnapshots(const std::string& midcoder = "") const;
+  // Submits a job that collects statistics over a corpus; a snapshot results for each transcoder. A training collects
+  // them too where its spec has `statistics`. Errors as of TrainMidcoder; RESOURCE_EXHAUSTED / MEMORY_EXCEEDED says
+  // what would fit.
+  absl::StatusOr<v1::Job> CollectStatistics(const v1::StatisticsSpec& spec, const SubmitOptions& options = {}) const;
+  // What collecting would take in memory, and how large the snapshots become.
+  absl::StatusOr<v1::EstimateStatisticsResponse> EstimateStatistics(const v1::StatisticsSpec& spec) const;
+  // Takes a snapshot of a running job at the end of its step, one for each transcoder, and waits until they are stored;
+  // of a job that has ended: those that it left. FAILED_PRECONDITION / JOB_WITHOUT_STATISTICS for other jobs, and for
+  // one that has counted nothing yet.
+  absl::StatusOr<std::vector<v1::Snapshot>> TakeSnapshot(const std::string& job,
+                                                         const TakeSnapshotOptions& options = {}) const;
+  // Submits a job that makes one snapshot of several. FAILED_PRECONDITION / SNAPSHOT_MISMATCH names the settings that
+  // differ, SNAPSHOTS_OVERLAP the sequences that two counted.
+  absl::StatusOr<v1::Job> MergeSnapshots(const v1::MergeSpec& spec, const SubmitOptions& options = {}) const;
+  // Which settings of two snapshots differ, and whether they can be merged.
+  absl::StatusOr<v1::CompareSnapshotsResponse> CompareSnapshots(const std::string& snapshot,
+                                                                const std::string& other) const;
+  // Asks a snapshot a question, and waits for the answer also where the server makes a job of it: then as WaitForJob
+  // does. FAILED_PRECONDITION / SNAPSHOT_TENSOR_MISSING names the group that was not collected; SNAPSHOT_MISMATCH when
+  // another model or transcoder is loaded; EMPTY_SELECTION, FEATURE_OUT_OF_RANGE; DATA_LOSS for an answer that is not
+  // whole.
+  absl::StatusOr<AnalysisAnswer> Analyze(const v1::AnalysisSpec& spec, const JobCallback& on_change = nullptr,
+                                         const WatchOptions& options = {}) const;
+  // The same in two steps, for who does not want to wait: the answer or its job; then the answer with its tensors,
+  // those that came with it, or those that its `job` stored.
+  absl::StatusOr<v1::AnalyzeSnapshotResponse> AnalyzeSnapshot(const v1::AnalysisSpec& spec,
+                                                              const AnalyzeOptions& options = {}) const;
+  absl::StatusOr<AnalysisAnswer> ReadAnalysis(v1::AnalysisResult result, const std::string& job = "") const;
+
+  // Snapshots of statistics, newest first. Their tensors: ReadTensor.
+  absl::StatusOr<std::vector<v1::Snapshot>> ListSnapshots(const ListSnapshotsOptions& options = {}) const;
   // NOT_FOUND / SNAPSHOT_NOT_FOUND, here and in the one that follows.
   absl::StatusOr<v1::Snapshot> GetSnapshot(const std::string& name) const;
-  // Deletes it and its file.
+  // Deletes it and its file. FAILED_PRECONDITION / RESOURCE_IN_USE while a queued or running job reads it.
   absl::Status DeleteSnapshot(const std::string& name) const;
 
-  // A tensor of a model, transcoder, midcoder or snapshot, or a part: slices[i] says which of dimension i; dimensions
-  // left out are read whole. Every piece is checked (CRC-32C), and a broken stream goes on where it broke. NOT_FOUND /
-  // TENSOR_MISSING; OUT_OF_RANGE or INVALID_ARGUMENT / SLICE_OUT_OF_RANGE; DATA_LOSS when pieces keep coming damaged.
+  // A tensor of a model, transcoder, midcoder, snapshot or analysis job, or a part: slices[i] says which of dimension
+  // i; dimensions left out are read whole. Every piece is checked (CRC-32C), and a broken stream goes on where it
+  // broke. NOT_FOUND / TENSOR_MISSING; OUT_OF_RANGE or INVALID_ARGUMENT / SLICE_OUT_OF_RANGE; DATA_LOSS when pieces
+  // keep coming damaged.
   absl::StatusOr<Tensor> ReadTensor(const std::string& resource, const std::string& tensor,
                                     const std::vector<Slice>& slices = {}) const;
 

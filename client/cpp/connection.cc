@@ -4,6 +4,14 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
 namespace superpose::client {
 namespace {
 
@@ -34,6 +42,11 @@ constexpr char kServiceConfig[] = R"({"methodConfig": [{
     {"service": "superpose.v1.MidcoderService", "method": "GetMidcoderHistory"},
     {"service": "superpose.v1.JobService", "method": "GetJob"},
     {"service": "superpose.v1.JobService", "method": "ListJobs"},
+    {"service": "superpose.v1.StatisticsService", "method": "CollectStatistics"},
+    {"service": "superpose.v1.StatisticsService", "method": "EstimateStatistics"},
+    {"service": "superpose.v1.StatisticsService", "method": "MergeSnapshots"},
+    {"service": "superpose.v1.StatisticsService", "method": "CompareSnapshots"},
+    {"service": "superpose.v1.StatisticsService", "method": "AnalyzeSnapshot"},
     {"service": "superpose.v1.StatisticsService", "method": "ListSnapshots"},
     {"service": "superpose.v1.StatisticsService", "method": "GetSnapshot"}
   ],
@@ -57,6 +70,15 @@ grpc::ChannelArguments ChannelSettings() {
   return arguments;
 }
 
+// Whether gRPC says, in its versions' several words, that nobody listens.
+bool NobodyListens(absl::string_view message) {
+  const std::string lower = absl::AsciiStrToLower(message);
+  constexpr absl::string_view kWords[] = {"failed to connect", "connection refused", "resol", "unreachable",
+                                          "no route"};
+  return std::any_of(std::begin(kWords), std::end(kWords),
+                     [&](absl::string_view words) { return absl::StrContains(lower, words); });
+}
+
 }  // namespace
 
 Connection::Connection(std::string server_address, ClientOptions client_options)
@@ -77,6 +99,18 @@ Connection::Connection(std::string server_address, ClientOptions client_options)
 void Connection::Prepare(absl::Time deadline, grpc::ClientContext* context) const {
   if (deadline != absl::InfiniteFuture()) context->set_deadline(absl::ToChronoTime(deadline));
   if (!options.user.empty()) context->AddMetadata("x-superpose-user", options.user);
+}
+
+absl::Status Connection::StatusOf(const grpc::Status& status) const {
+  absl::Status result = FromGrpc(status);
+  if (!absl::IsUnavailable(result) || !ReasonOf(result).empty()) return result;
+  if (NobodyListens(result.message())) {
+    return absl::UnavailableError(absl::StrCat("no server answers at ", address,
+                                               ": is it running, and is this its address? (superposed --config FILE "
+                                               "starts one)"));
+  }
+  return absl::UnavailableError(absl::StrCat("the connection to the server at ", address, " broke (", result.message(),
+                                             "): is it still running?"));
 }
 
 }  // namespace superpose::client

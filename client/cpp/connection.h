@@ -33,6 +33,8 @@ struct Connection {
 
   // Sets what every call carries.
   void Prepare(absl::Time deadline, grpc::ClientContext* context) const;
+  // FromGrpc, with what to do in place of gRPC's words where the server is not there.
+  absl::Status StatusOf(const grpc::Status& status) const;
   absl::Time StreamDeadline() const { return absl::Now() + options.stream_deadline; }
 
   template <typename Stub, typename Request, typename Response>
@@ -50,7 +52,7 @@ struct Connection {
     Prepare(deadline, &context);
     Response response;
     grpc::Status status = (stub->*method)(&context, request, &response);
-    if (!status.ok()) return FromGrpc(status);
+    if (!status.ok()) return StatusOf(status);
     return response;
   }
 

@@ -82,7 +82,7 @@ absl::Status SendRest(Sending* sending) {
   const grpc::Status end = writer->Finish();
   if (!status.ok()) return status;
   sending->complete = end.ok() && response.upload().committed_bytes() == sending->source->size();
-  return FromGrpc(end);
+  return sending->connection->StatusOf(end);
 }
 
 bool MayGoOn(const absl::Status& status) {
@@ -147,7 +147,7 @@ absl::StatusOr<v1::Corpus> Client::CreateCorpus(const v1::CreateCorpusRequest& r
   connection_->Prepare(connection_->StreamDeadline(), &context);
   v1::CreateCorpusResponse response;
   const grpc::Status status = connection_->corpora->CreateCorpus(&context, request, &response);
-  if (!status.ok()) return FromGrpc(status);
+  if (!status.ok()) return connection_->StatusOf(status);
   return std::move(*response.mutable_corpus());
 }
 

@@ -51,7 +51,7 @@ absl::Status JobWatcher::ReadStream() {
     Take(response.job());
     heard = true;
   }
-  absl::Status status = FromGrpc(reader->Finish());
+  absl::Status status = connection_.StatusOf(reader->Finish());
   // A server that answered and then had nothing to say of a quiet job has not gone away.
   if (heard && absl::IsDeadlineExceeded(status)) last_contact_ = absl::Now();
   return status;

@@ -4,27 +4,15 @@
 
 #include "client/cpp/client.h"
 #include "client/cpp/connection.h"
-#include "client/cpp/request_id.h"
+#include "client/cpp/submit_request.h"
 
 namespace superpose::client {
-namespace {
 
 using Stub = v1::MidcoderService::Stub;
 
-template <typename Request, typename Spec>
-Request RequestFor(const Spec& spec, const SubmitOptions& options) {
-  Request request;
-  *request.mutable_spec() = spec;
-  request.set_request_id(options.request_id.empty() ? NewRequestId() : options.request_id);
-  request.set_priority(options.priority);
-  return request;
-}
-
-}  // namespace
-
 absl::StatusOr<v1::Job> Client::TrainMidcoder(const v1::MidcoderTrainingSpec& spec,
                                               const SubmitOptions& options) const {
-  auto request = RequestFor<v1::TrainMidcoderRequest>(spec, options);
+  auto request = SubmitRequest<v1::TrainMidcoderRequest>(spec, options);
   SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(auto response,
                                     connection_->Call(connection_->midcoders.get(), &Stub::TrainMidcoder, request));
   return std::move(*response.mutable_job());
@@ -40,7 +28,7 @@ absl::StatusOr<v1::MemoryEstimate> Client::EstimateMidcoderTraining(const v1::Mi
 
 absl::StatusOr<v1::Job> Client::EvaluateMidcoder(const v1::MidcoderEvaluationSpec& spec,
                                                  const SubmitOptions& options) const {
-  auto request = RequestFor<v1::EvaluateMidcoderRequest>(spec, options);
+  auto request = SubmitRequest<v1::EvaluateMidcoderRequest>(spec, options);
   SUPERPOSE_CLIENT_ASSIGN_OR_RETURN(auto response,
                                     connection_->Call(connection_->midcoders.get(), &Stub::EvaluateMidcoder, request));
   return std::move(*response.mutable_job());

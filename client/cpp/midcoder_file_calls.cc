@@ -42,7 +42,7 @@ absl::Status ReadStream(const Connection& connection, absl::Time deadline, v1::E
   }
   if (!status.ok()) context.TryCancel();
   const grpc::Status end = reader->Finish();
-  return status.ok() ? FromGrpc(end) : status;
+  return status.ok() ? connection.StatusOf(end) : status;
 }
 
 absl::Status Download(const Connection& connection, const v1::ExportMidcoderRequest& request,

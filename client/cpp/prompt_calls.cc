@@ -81,7 +81,7 @@ absl::StatusOr<MlpTensors> Client::GetMlpTensors(const v1::GetMlpTensorsRequest&
   if (!status.ok()) context.TryCancel();
   const grpc::Status end = reader->Finish();
   SUPERPOSE_CLIENT_RETURN_IF_ERROR(status);
-  SUPERPOSE_CLIENT_RETURN_IF_ERROR(FromGrpc(end));
+  SUPERPOSE_CLIENT_RETURN_IF_ERROR(connection_->StatusOf(end));
   return assembler.Take(request);
 }
 

@@ -36,7 +36,7 @@ absl::Status ReadStream(const Connection& connection, absl::Time deadline, v1::R
   while (status.ok() && reader->Read(&response)) status = assembler->Add(response.chunk());
   if (!status.ok()) context.TryCancel();
   grpc::Status end = reader->Finish();
-  return status.ok() ? FromGrpc(end) : status;
+  return status.ok() ? connection.StatusOf(end) : status;
 }
 
 }  // namespace

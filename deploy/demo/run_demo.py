@@ -1,4 +1,4 @@
-"""Runs the main job on the bundled demo model: serve, look at activations, train a midcoder, evaluate it.
+"""Runs the main job on the bundled demo model: serve, activations, train a midcoder, evaluate it, count statistics.
 
 Called by `./dev demo`. Starts the server on loopback, talks to it through the Python client, and stops it.
 """
@@ -118,6 +118,58 @@ def evaluate(midcoder: superpose.Midcoder, tokens: int) -> bool:
     return share >= 0.9
 
 
+def snapshot_on_the_way(job: superpose.Job) -> superpose.Snapshot:
+    """A snapshot of the running job, as soon as it has counted its first tokens."""
+    while True:
+        try:
+            return job.snapshot(labels={"when": "on the way"})
+        except superpose.FailedPrecondition as error:
+            if error.reason != "JOB_WITHOUT_STATISTICS" or job.status not in ("queued", "running"):
+                raise
+            time.sleep(0.05)
+
+
+def count(lab: superpose.Lab, midcoder: superpose.Midcoder, tokens: int) -> superpose.Snapshot:
+    heading(f"Count statistics of all features and pairs over {tokens} tokens, with a snapshot on the way")
+    job = lab.collect_statistics(midcoder=midcoder, tokens=tokens)
+    early = snapshot_on_the_way(job)
+    job.wait(progress=True)
+    last = job.result()
+    rows = {
+        name: {
+            "tokens": snapshot.tokens,
+            "features seen": int((snapshot.frequencies(by="snapshot")["count"] > 0).sum()),
+            "median cosine": snapshot.predicted_decoders()["cosine"].median(),
+        }
+        for name, snapshot in {"on the way": early, "at the end": last}.items()
+    }
+    print(pd.DataFrame(rows).T.to_string(formatters={"tokens": "{:.0f}".format, "features seen": "{:.0f}".format}))
+    feature = int(last.frequencies(superpose.band(-2.5, -1.5), by="snapshot").index[0])
+    print(f"\nFeatures that are most often active with feature {feature}:")
+    print(last.coactive(feature, k=5).to_string(float_format=lambda value: f"{value:.4f}"))
+    return last
+
+
+def draw(snapshot: superpose.Snapshot, work: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    heading("Three figures of it")
+    pictures = {
+        "frequencies": snapshot.plot.rank_curve,
+        "predicted_decoders": snapshot.plot.cosine_against_frequency,
+        "correlations": lambda ax: snapshot.plot.correlation(snapshot.frequencies(by="snapshot").index[:100], ax=ax),
+    }
+    for name, picture in pictures.items():
+        figure, axes = plt.subplots(layout="constrained")
+        picture(ax=axes)
+        figure.savefig(work / f"{name}.png")
+        plt.close(figure)
+        print(f"  {work / name}.png")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=Path, default=ROOT / "build" / "release")
@@ -125,7 +177,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7077)
     parser.add_argument("--metrics-port", type=int, default=9464)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--tokens", type=int, default=20_000)
+    parser.add_argument("--tokens", type=int, default=20_000, help="to evaluate on")
+    parser.add_argument("--count-tokens", type=int, default=200_000, help="to count statistics of")
     arguments = parser.parse_args()
 
     work = arguments.work.resolve()
@@ -142,6 +195,7 @@ def main() -> None:
         show_activations(lab)
         midcoder = train(lab, arguments.steps)
         good = evaluate(midcoder, arguments.tokens)
+        draw(count(lab, midcoder, arguments.count_tokens), work)
     if not good:
         sys.exit("the midcoder recovers under 0.9 of what the transcoder recovers")
     print(f"\nServe it yourself: ./dev serve --config {config}")

@@ -20,7 +20,7 @@ struct CorpusFiles {
   std::vector<std::string> paths;
   // The ending that all are read by; empty: each file's own.
   std::string format;
-  // Of .bin: "uint16" (also when empty) or "uint32".
+  // Of .bin: "uint16" or "uint32"; empty: "uint16", but files that look like the other are refused.
   std::string token_dtype;
   // Asked between documents, if it is there: once it is true, Load ends with CANCELLED.
   std::function<bool()> is_cancelled;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/string_view.h"
 #include "lib/base/error.h"
 #include "lib/base/mapped_file.h"
 #include "lib/base/status_macros.h"
@@ -10,6 +11,17 @@
 
 namespace superpose {
 namespace {
+
+// Whether bytes that are taken for 16-bit ids, little-endian, look like 32-bit ones below 65536: every other id is 0.
+// With fewer than 16 ids that may be chance.
+bool LooksLikeUint32(absl::string_view bytes) {
+  constexpr size_t kLeast = 16 * sizeof(uint16_t);
+  if (bytes.size() < kLeast || bytes.size() % sizeof(uint32_t) != 0) return false;
+  for (size_t at = 0; at < bytes.size(); at += sizeof(uint32_t)) {
+    if (bytes[at + 2] != 0 || bytes[at + 3] != 0) return false;
+  }
+  return true;
+}
 
 // A .bin file as if it were a 1-D array.
 absl::StatusOr<NpyLayout> OpenBin(const std::string& path, const std::string& token_dtype) {
@@ -23,6 +35,11 @@ absl::StatusOr<NpyLayout> OpenBin(const std::string& path, const std::string& to
   if (file->size() % size != 0) {
     return InvalidArgument(reason::kFileCorrupt, path, " has ", file->size(), " bytes, not a multiple of ", size,
                            ": set token_dtype to what it holds");
+  }
+  if (token_dtype.empty() && LooksLikeUint32(file->text())) {
+    return InvalidArgument(reason::kConfigInvalid, path,
+                           " holds 32-bit token ids, by the look of it: every other "
+                           "16-bit one is 0. Set token_dtype to \"uint32\", or to \"uint16\" if they are so");
   }
   const int64_t count = static_cast<int64_t>(file->size() / size);
   return NpyLayout{std::move(file), 0, wide ? at::kUInt32 : at::kUInt16, {count}};

@@ -20,7 +20,7 @@ struct TokenFiles {
 // into a mapped file changes the corpus under its hash, and one that is cut off ends the process. Errors name the file:
 // FILE_UNSUPPORTED for what holds no token ids and for arrays whose rows do not fit those of the first;
 // TOKEN_OUT_OF_RANGE; EMPTY_INPUT; FILE_CORRUPT; CONFIG_INVALID for a dtype of .bin files that is neither "uint16" nor
-// "uint32".
+// "uint32", and where none is said, for .bin files that look like 32-bit ids.
 absl::StatusOr<TokenFiles> MapTokenFiles(const std::vector<CorpusFile>& files, const std::string& token_dtype,
                                          int64_t vocab_size);
 

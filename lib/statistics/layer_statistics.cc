@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
@@ -166,26 +165,14 @@ std::vector<NamedSums> GroupedStatistics::AllSums() const {
 
 at::Tensor GroupedStatistics::AsAsked(const NamedSums& sums) const {
   const at::Tensor counted = sums.sums.cpu();
-  switch (sums.over) {
-    case SumsOver::kFeatures:
-      return features_.ToAsked(counted);
-    case SumsOver::kPairs:
-      return pairs_.PairsToAsked(counted);
-    case SumsOver::kOther:
-      return counted;
-  }
+  if (sums.over == SumsOver::kFeatures) return features_.ToAsked(counted);
+  if (sums.over == SumsOver::kPairs) return pairs_.PairsToAsked(counted);
   return counted;
 }
 
 at::Tensor GroupedStatistics::AsCounted(const NamedSums& sums, const at::Tensor& asked) const {
-  switch (sums.over) {
-    case SumsOver::kFeatures:
-      return features_.ToCounted(asked);
-    case SumsOver::kPairs:
-      return pairs_.PairsToCounted(asked);
-    case SumsOver::kOther:
-      return asked;
-  }
+  if (sums.over == SumsOver::kFeatures) return features_.ToCounted(asked);
+  if (sums.over == SumsOver::kPairs) return pairs_.PairsToCounted(asked);
   return asked;
 }
 

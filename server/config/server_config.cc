@@ -67,7 +67,6 @@ void FillDefaults(v1::ServerConfig* config) {
   for (v1::ModelEntry& model : *config->mutable_model()) FillModelDefaults(&model);
   for (v1::CorpusEntry& corpus : *config->mutable_corpus()) {
     if (corpus.model().empty() && config->model_size() == 1) corpus.set_model(config->model(0).name());
-    if (corpus.token_dtype().empty()) corpus.set_token_dtype("uint16");
   }
 }
 
@@ -170,7 +169,7 @@ absl::Status CheckCorpora(const v1::ServerConfig& config) {
     if (std::none_of(config.model().begin(), config.model().end(), is_model)) {
       return Invalid("corpus \"", corpus.name(), "\" must name one of the models in its field model");
     }
-    if (corpus.token_dtype() != "uint16" && corpus.token_dtype() != "uint32") {
+    if (!corpus.token_dtype().empty() && corpus.token_dtype() != "uint16" && corpus.token_dtype() != "uint32") {
       return Invalid("token_dtype \"", corpus.token_dtype(), "\" must be \"uint16\" or \"uint32\"");
     }
   }

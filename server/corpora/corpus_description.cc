@@ -37,6 +37,9 @@ bool Parse(const nlohmann::json& json, CorpusDescription* description) {
   description->format = json["format"].get<std::string>();
   description->owner = json["owner"].get<std::string>();
   description->create_time = absl::FromUnixNanos(time.get<int64_t>());
+  if (!json.contains("token_dtype")) return true;
+  if (!IsText(json, "token_dtype")) return false;
+  description->token_dtype = json["token_dtype"].get<std::string>();
   return true;
 }
 
@@ -53,10 +56,11 @@ std::vector<std::string> FilesOf(const CorpusDescription& description, const std
 }
 
 absl::Status WriteDescription(const std::string& folder, const CorpusDescription& description) {
-  const nlohmann::json json = {
+  nlohmann::json json = {
       {"format_version", kFormatVersion}, {"model", description.model},
       {"format", description.format},     {"uploads", description.uploads},
       {"owner", description.owner},       {"create_time", absl::ToUnixNanos(description.create_time)}};
+  if (!description.token_dtype.empty()) json["token_dtype"] = description.token_dtype;
   return WriteFileAtomically(PathIn(folder), absl::StrCat(json.dump(2), "\n"));
 }
 

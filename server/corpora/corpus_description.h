@@ -16,11 +16,13 @@ struct CorpusDescription {
   std::vector<std::string> uploads;  // their names, in order
   std::string owner;
   absl::Time create_time;
+  std::string token_dtype;  // of .bin files: "uint16" or "uint32"; empty where none was said, which is "uint16"
 
   // Whether it is made of the same files, read in the same way.
   bool SameContent(const CorpusDescription& other) const {
-    return model == other.model && format == other.format && uploads == other.uploads;
+    return model == other.model && format == other.format && uploads == other.uploads && IsWide() == other.IsWide();
   }
+  bool IsWide() const { return token_dtype == "uint32"; }
 };
 
 // The files of a corpus of this description, which lie in `folder`, in order: 00000.jsonl, 00001.jsonl, .. An upload

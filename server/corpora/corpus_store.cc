@@ -54,6 +54,17 @@ absl::Status CheckFormat(const std::string& format) {
                          "format is missing: the ending that the files are read by, such as \".jsonl\"");
 }
 
+absl::Status CheckTokenType(const NewCorpus& wanted) {
+  const std::string& type = wanted.token_dtype;
+  if (type.empty()) return absl::OkStatus();
+  if (type != "uint16" && type != "uint32") {
+    return InvalidArgument(reason::kConfigInvalid, "token_dtype \"", type, "\" must be \"uint16\" or \"uint32\"");
+  }
+  if (wanted.format == ".bin") return absl::OkStatus();
+  return InvalidArgument(reason::kConfigInvalid, "token_dtype is for \".bin\" files, not \"", wanted.format,
+                         "\": leave it out");
+}
+
 absl::Status Taken(const std::string& id) {
   return Error(
       absl::StatusCode::kAlreadyExists, reason::kResourceExists,
@@ -103,8 +114,11 @@ absl::StatusOr<CorpusHandle> CorpusStore::Load(const std::string& id, const Corp
                                                const std::vector<std::string>& files,
                                                const std::function<bool()>& is_cancelled) {
   SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, registry_->FindModel(description.model));
-  CorpusFiles read{
-      .paths = files, .format = description.format, .token_dtype = "", .is_cancelled = is_cancelled, .hold = nullptr};
+  CorpusFiles read{.paths = files,
+                   .format = description.format,
+                   .token_dtype = description.token_dtype,
+                   .is_cancelled = is_cancelled,
+                   .hold = nullptr};
   auto loaded = std::make_shared<LoadedCorpus>();
   SUPERPOSE_ASSIGN_OR_RETURN(*loaded, LoadCorpusFiles(std::move(read), *model, budget_));
   loaded->name = absl::StrCat(kRoom, id.empty() ? loaded->corpus->content_hash().substr(0, kHashDigits) : id);
@@ -118,9 +132,11 @@ absl::StatusOr<CorpusHandle> CorpusStore::Load(const std::string& id, const Corp
 absl::StatusOr<CorpusHandle> CorpusStore::Create(const NewCorpus& wanted) {
   if (!wanted.id.empty()) SUPERPOSE_RETURN_IF_ERROR(CheckId(wanted.id));
   SUPERPOSE_RETURN_IF_ERROR(CheckFormat(wanted.format));
+  SUPERPOSE_RETURN_IF_ERROR(CheckTokenType(wanted));
   SUPERPOSE_RETURN_IF_ERROR(CheckUploads(wanted.uploads));
   SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, registry_->FindModel(wanted.model));
-  const CorpusDescription description{model->name, wanted.format, wanted.uploads, wanted.owner, clock_->Now()};
+  const CorpusDescription description{model->name,  wanted.format, wanted.uploads,
+                                      wanted.owner, clock_->Now(), wanted.token_dtype};
   SUPERPOSE_ASSIGN_OR_RETURN(CorpusHandle there, FindSame(wanted.id, description));
   if (there != nullptr) return there;
   std::vector<std::string> files;

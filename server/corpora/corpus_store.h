@@ -23,6 +23,7 @@ struct NewCorpus {
   std::string model;  // "models/{model}", "models/-" or ""
   std::vector<std::string> uploads;
   std::string format;
+  std::string token_dtype;  // of .bin files: "uint16" or "uint32"; empty: "uint16"
   std::string owner;
   std::function<bool()> is_cancelled;  // may be null
 };

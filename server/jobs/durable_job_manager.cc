@@ -180,8 +180,9 @@ bool DurableJobManager::AttendToMoving(Entry& entry) {
 }
 
 bool DurableJobManager::AttendToBoundary(Entry& entry) {
-  if (CheckpointIsDue(entry)) WriteCheckpoint(entry);
-  if (draining()) return GiveBack(entry);
+  const bool stopping = draining();  // asked once: what is given back has its checkpoint
+  if (stopping || CheckpointIsDue(entry)) WriteCheckpoint(entry);
+  if (stopping) return GiveBack(entry);
   bool resumed = false;
   const auto resume = [&] {
     if (std::exchange(resumed, true)) return;

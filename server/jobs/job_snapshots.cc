@@ -41,23 +41,33 @@ struct Occasion {
   bool automatic = false;
 };
 
+absl::StatusOr<v1::Snapshot> KeepOne(const JobSnapshotParts& parts, const v1::Job& job, const TakenStatistics& taken,
+                                     const Occasion& occasion, const KeepWriting& keep_writing) {
+  v1::Snapshot snapshot = taken.snapshot;
+  snapshot.set_job(job.name());
+  snapshot.set_owner(job.owner());
+  snapshot.set_automatic(occasion.automatic);
+  for (const auto& [key, value] : occasion.labels) (*snapshot.mutable_labels())[key] = value;
+  const absl::Time now = parts.clock->Now();
+  if (!occasion.automatic) return parts.snapshots->Add(std::move(snapshot), taken.tensors, now, keep_writing);
+  return parts.snapshots->AddAtMoment(std::move(snapshot), absl::StrCat(taken.snapshot.tokens(), " tokens"),
+                                      taken.tensors, now, keep_writing);
+}
+
+// All or, but for automatic ones, whose moments are told apart, none.
 absl::StatusOr<std::vector<v1::Snapshot>> Keep(const JobSnapshotParts& parts, const v1::Job& job,
                                                const std::vector<TakenStatistics>& taken, const Occasion& occasion,
                                                const KeepWriting& keep_writing) {
   std::vector<v1::Snapshot> kept;
   for (const TakenStatistics& one : taken) {
-    v1::Snapshot snapshot = one.snapshot;
-    snapshot.set_job(job.name());
-    snapshot.set_owner(job.owner());
-    snapshot.set_automatic(occasion.automatic);
-    snapshot.mutable_labels()->insert(occasion.labels.begin(), occasion.labels.end());
-    const absl::Time now = parts.clock->Now();
-    SUPERPOSE_ASSIGN_OR_RETURN(
-        snapshot, occasion.automatic ? parts.snapshots->AddAtMoment(std::move(snapshot),
-                                                                    absl::StrCat(one.snapshot.tokens(), " tokens"),
-                                                                    one.tensors, now, keep_writing)
-                                     : parts.snapshots->Add(std::move(snapshot), one.tensors, now, keep_writing));
-    kept.push_back(std::move(snapshot));
+    auto snapshot = CatchTorch([&] { return KeepOne(parts, job, one, occasion, keep_writing); });
+    if (snapshot.ok()) {
+      kept.push_back(*std::move(snapshot));
+      continue;
+    }
+    if (occasion.automatic) return snapshot.status();
+    for (const v1::Snapshot& before : kept) parts.snapshots->Delete(before.name()).IgnoreError();
+    return snapshot.status();
   }
   return kept;
 }
@@ -68,7 +78,8 @@ absl::Status KeepAutomatic(const JobSnapshotParts& parts, const v1::Job& job, co
                              Keep(parts, job, taken, {.labels = {}, .automatic = true}, keep_writing));
   for (const v1::Snapshot& snapshot : kept) {
     SUPERPOSE_RETURN_IF_ERROR(
-        parts.snapshots->DeleteOldAutomatic(job.name(), snapshot.layer(), snapshot.options().keep_last()));
+        parts.snapshots->DeleteOldAutomatic(job.name(), snapshot.provenance().transcoder(),
+                                            snapshot.options().keep_last()));
   }
   return absl::OkStatus();
 }

@@ -35,6 +35,25 @@ const std::set<std::string>& FieldsOfAPart() {
   return *fields;
 }
 
+// A field that is not set, or has the value that Protobuf's JSON leaves out.
+std::string DefaultJson(const FieldDescriptor* field) {
+  if (field->is_repeated()) return field->is_map() ? "{}" : "[]";
+  if (field->has_presence()) return "null";
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return "false";
+    case FieldDescriptor::CPPTYPE_STRING:
+      return R"("")";
+    case FieldDescriptor::CPPTYPE_ENUM:
+      return absl::StrCat("\"", field->default_value_enum()->name(), "\"");
+    case FieldDescriptor::CPPTYPE_INT64:
+    case FieldDescriptor::CPPTYPE_UINT64:
+      return R"("0")";  // as its JSON has all of 64 bits
+    default:
+      return "0";
+  }
+}
+
 // One field as JSON, whatever its type: of a message with nothing else in it.
 std::string JsonOf(const Message& message, const FieldDescriptor* field) {
   std::unique_ptr<Message> alone(message.New());
@@ -47,7 +66,8 @@ std::string JsonOf(const Message& message, const FieldDescriptor* field) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   std::string json;
-  if (!google::protobuf::util::MessageToJsonString(*alone, &json, options).ok() || json == "{}") return "";
+  if (!google::protobuf::util::MessageToJsonString(*alone, &json, options).ok() || json == "{}")
+    return DefaultJson(field);
   const size_t start = json.find(':') + 1;
   return json.substr(start, json.size() - start - 1);
 }

@@ -14,6 +14,9 @@ class SnapshotSchedule {
   void GoOnFrom(int64_t tokens) {
     if (every_ > 0) next_ = (tokens / every_ + 1) * every_;
   }
+  // Of a job that goes on from a checkpoint, whose last step counted `step_tokens` to make `tokens`: what was due then
+  // is due again, for it may not have been taken before the job ended.
+  void Resume(int64_t tokens, int64_t step_tokens) { GoOnFrom(tokens > step_tokens ? tokens - step_tokens : 0); }
 
  private:
   int64_t every_;

@@ -1,5 +1,7 @@
 #include "server/jobs/snapshot_store.h"
 
+#include <algorithm>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -44,10 +46,11 @@ absl::StatusOr<v1::Snapshot> SnapshotStore::Add(v1::Snapshot snapshot, const Ten
 absl::StatusOr<v1::Snapshot> SnapshotStore::AddAtMoment(v1::Snapshot snapshot, const std::string& moment,
                                                         const TensorMap& tensors, absl::Time now,
                                                         const KeepWriting& keep_writing) {
-  const std::string of_layer = absl::StrCat("layer ", snapshot.layer(), ", ", moment);
-  SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Snapshot> before, TakenAtMoment(snapshot.job(), of_layer));
+  // A job may have several transcoders of one layer, but each only once.
+  const std::string of_transcoder = absl::StrCat(snapshot.provenance().transcoder(), ", ", moment);
+  SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Snapshot> before, TakenAtMoment(snapshot.job(), of_transcoder));
   if (before.has_value()) return *std::move(before);
-  return Keep(std::move(snapshot), of_layer, tensors, now, keep_writing);
+  return Keep(std::move(snapshot), of_transcoder, tensors, now, keep_writing);
 }
 
 absl::StatusOr<std::optional<v1::Snapshot>> SnapshotStore::TakenAtMoment(const std::string& job,
@@ -100,16 +103,22 @@ absl::StatusOr<std::vector<v1::Snapshot>> SnapshotStore::AtEndOf(const std::stri
   });
 }
 
-absl::Status SnapshotStore::DeleteOldAutomatic(const std::string& job, int64_t layer, int64_t keep) {
+absl::Status SnapshotStore::DeleteOldAutomatic(const std::string& job, const std::string& transcoder, int64_t keep) {
+  std::vector<std::pair<int64_t, std::string>> automatic;  // tokens, name
   std::string page_token;
   do {
     SUPERPOSE_ASSIGN_OR_RETURN(const SnapshotPage page, List(/*page_size=*/0, page_token, /*midcoder=*/"", job));
     for (const v1::Snapshot& snapshot : page.items) {
-      if (!snapshot.automatic() || snapshot.layer() != layer || --keep >= 0) continue;
-      SUPERPOSE_RETURN_IF_ERROR(Delete(snapshot.name()));
+      if (!snapshot.automatic() || snapshot.provenance().transcoder() != transcoder) continue;
+      automatic.emplace_back(snapshot.tokens(), snapshot.name());
     }
     page_token = page.next_page_token;
   } while (!page_token.empty());
+  std::sort(automatic.begin(), automatic.end(), std::greater<>());
+  for (size_t i = static_cast<size_t>(std::max<int64_t>(keep, 0)); i < automatic.size(); ++i) {
+    const absl::Status deleted = Delete(automatic[i].second);
+    if (!deleted.ok() && !absl::IsNotFound(deleted)) return deleted;  // its owner may have deleted it
+  }
   return absl::OkStatus();
 }
 

@@ -34,7 +34,7 @@ class SnapshotStore {
   absl::StatusOr<v1::Snapshot> Add(v1::Snapshot snapshot, const TensorMap& tensors, absl::Time now,
                                    const KeepWriting& keep_writing = nullptr);
   // The same for one of a job, taken at a moment that comes once in the job's life (kAtEnd, "4096 tokens"): one of that
-  // job, layer and moment that is there already (of a job that was killed after it) is returned in its place.
+  // job, transcoder and moment that is there already (of a job that was killed after it) is returned in its place.
   absl::StatusOr<v1::Snapshot> AddAtMoment(v1::Snapshot snapshot, const std::string& moment, const TensorMap& tensors,
                                            absl::Time now, const KeepWriting& keep_writing = nullptr);
   // NOT_FOUND / SNAPSHOT_NOT_FOUND; INVALID_ARGUMENT / NAME_INVALID.
@@ -43,10 +43,11 @@ class SnapshotStore {
   // CONFIG_INVALID for both.
   absl::StatusOr<SnapshotPage> List(int64_t page_size, const std::string& page_token, const std::string& midcoder,
                                     const std::string& job = "");
-  // Those that a job ended with, by layer in the order it stored them.
+  // Those that a job ended with, in the order of its transcoders.
   absl::StatusOr<std::vector<v1::Snapshot>> AtEndOf(const std::string& job);
-  // Of the snapshots that a job took of a layer by itself, deletes all but the newest `keep`.
-  absl::Status DeleteOldAutomatic(const std::string& job, int64_t layer, int64_t keep);
+  // Of the snapshots that a job took of a transcoder by itself, deletes all but the `keep` with most tokens: one that is
+  // taken anew after a crash is the newest, but not the furthest.
+  absl::Status DeleteOldAutomatic(const std::string& job, const std::string& transcoder, int64_t keep);
   // The row goes first, then the files; readers that have the file mapped keep it.
   absl::Status Delete(const std::string& name);
   // Its tensors, mapped.

@@ -76,7 +76,7 @@ absl::Status StatisticsWork::StartCollector() {
     return collector_->Restore(file.tensors(), file.metadata());
   }));
   first_tokens_ = collector_->tokens_done();
-  schedule_.GoOnFrom(first_tokens_);
+  schedule_.Resume(first_tokens_, spec().batch_size() * spec().context_length());
   if (first_tokens_ > 0) {
     Log(LogLevel::kInfo, "job resumed", {{"job", job_.name()}, {"tokens", absl::StrCat(first_tokens_)}});
   }
@@ -137,6 +137,7 @@ TakenStatistics StatisticsWork::StatisticsOf(int64_t index) const {
   snapshot.set_includes_bos(spec().options().include_bos());
   snapshot.set_has_feature_ids(taken.tensors.count("feat_ids") > 0);
   *snapshot.mutable_options() = spec().options();
+  *snapshot.mutable_labels() = spec().labels();
   snapshot.set_gate(spec().gate());
   v1::IndexRange* sequences = snapshot.add_sequences();
   sequences->set_start(spec().first_sequence());
@@ -156,7 +157,6 @@ absl::StatusOr<v1::Job> StatisticsWork::Finish(const KeepWriting& keep_writing) 
   for (TakenStatistics& one : taken) {
     one.snapshot.set_job(job_.name());
     one.snapshot.set_owner(job_.owner());
-    *one.snapshot.mutable_labels() = spec().labels();
     SUPERPOSE_ASSIGN_OR_RETURN(const v1::Snapshot snapshot,
                                parts_.snapshots->AddAtMoment(std::move(one.snapshot), SnapshotStore::kAtEnd,
                                                              one.tensors, parts_.clock->Now(), keep_writing));

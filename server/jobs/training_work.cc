@@ -80,7 +80,7 @@ absl::Status TrainingWork::StartTrainer() {
     return trainer_->Restore(file.tensors(), file.metadata());
   }));
   flushed_step_ = first_step_ = trainer_->step();
-  schedule_.GoOnFrom(trainer_->tokens_seen());
+  schedule_.Resume(trainer_->tokens_seen(), first_step_ > 0 ? trainer_->tokens_seen() / first_step_ : 0);
   SUPERPOSE_RETURN_IF_ERROR(history_.TruncateAfter(flushed_step_));
   if (first_step_ > 0) Log(LogLevel::kInfo, "job resumed", {{"job", job_.name()}, {"step", absl::StrCat(first_step_)}});
   return absl::OkStatus();

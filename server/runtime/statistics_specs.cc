@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/base/torch_guard.h"
+#include "lib/statistics/check_options.h"
 #include "server/runtime/feature_selectors.h"
 #include "server/runtime/reasons.h"
 #include "server/runtime/spec_checks.h"
@@ -124,6 +126,9 @@ absl::StatusOr<StatisticsOptions> StatisticsOptionsFor(const v1::StatisticsOptio
   };
   SUPERPOSE_RETURN_IF_ERROR(select(options.features(), &result.feature_ids));
   SUPERPOSE_RETURN_IF_ERROR(select(options.pair_features(), &result.pair_ids));
+  const StatisticsShape shape{.d_sae = transcoder.d_sae(), .d_mlp = 0, .d_model = 0};
+  SUPERPOSE_RETURN_IF_ERROR(
+      CatchTorch([&] { return CheckStatisticsOptions(shape, result, gate == GateSource::kMidcoder); }));
   return result;
 }
 

@@ -18,7 +18,7 @@ namespace superpose {
 // Fills in every default. CONFIG_INVALID.
 absl::StatusOr<v1::StatisticsOptions> ResolveStatisticsOptions(v1::StatisticsOptions options);
 
-// What resolved options mean for one transcoder. Errors: those of SelectFeatures.
+// What resolved options mean for one transcoder. Errors: those of SelectFeatures and of CheckStatisticsOptions.
 absl::StatusOr<StatisticsOptions> StatisticsOptionsFor(const v1::StatisticsOptions& options,
                                                        const Transcoder& transcoder, GateSource gate);
 

@@ -57,7 +57,7 @@ class ActivationQuery {
   std::vector<TranscoderHandle> transcoders_;
   std::vector<TokenSequence> sequences_;
   std::vector<at::Tensor> feature_ids_;  // one a transcoder, ascending; empty: all
-  int64_t top_k_ = 0;                 // 0: all
+  int64_t top_k_ = 0;                    // 0: all
 };
 
 }  // namespace superpose

@@ -44,6 +44,7 @@ grpc::ServerUnaryReactor* CorpusServiceImpl::CreateCorpus(grpc::CallbackServerCo
                        wanted.model = request->model();
                        wanted.uploads.assign(request->uploads().begin(), request->uploads().end());
                        wanted.format = request->format();
+                       wanted.token_dtype = request->token_dtype();
                        wanted.owner = call.user();
                        wanted.is_cancelled = [&call] { return call.IsCancelled(); };
                        SUPERPOSE_ASSIGN_OR_RETURN(const CorpusHandle corpus, parts_.store->Create(wanted));

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "lib/base/status_macros.h"
-#include "server/analysis/snapshot_analysis.h"
 #include "server/jobs/job_memory.h"
 #include "server/jobs/merge_work.h"
 #include "server/jobs/snapshot_comparison.h"
@@ -43,6 +42,11 @@ absl::StatusOr<v1::Job> StatisticsServiceImpl::ResolveMerge(v1::Job job) const {
   SUPERPOSE_RETURN_IF_ERROR(parts_.budget->CheckCanEverFit(MemoryUse::kJob, BytesOfTensors(snapshots.front()),
                                                            "this merge", "raise memory_limit_bytes"));
   return job;
+}
+
+absl::Status StatisticsServiceImpl::CheckAnalysisFits(const SnapshotAnalysis& analysis) const {
+  return parts_.budget->CheckCanEverFit(MemoryUse::kJob, analysis.result_bytes(), "this analysis",
+                                        "ask for fewer features or without values, or raise memory_limit_bytes");
 }
 
 grpc::ServerUnaryReactor* StatisticsServiceImpl::CollectStatistics(grpc::CallbackServerContext* context,
@@ -135,14 +139,27 @@ grpc::ServerUnaryReactor* StatisticsServiceImpl::AnalyzeSnapshot(grpc::CallbackS
                                                                  v1::AnalyzeSnapshotResponse* response) {
   auto call = std::make_shared<UnaryCall>(context, parts_.metrics, "AnalyzeSnapshot");
   StartOnWorker(call, parts_.worker, [this, call, request, response]() -> absl::Status {
+    v1::Job as_sent;
+    as_sent.set_owner(call->user());
+    as_sent.set_request_id(request->request_id());
+    *as_sent.mutable_analyze_snapshot() = request->spec();
+    // Sent again, it gets its job, whatever has become of the snapshot. An id that was used for something else matters
+    // only if a job results.
+    const auto before = parts_.job_store->FindSubmitted(as_sent);
+    if (before.ok() && before->has_value()) {
+      SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_job(), parts_.jobs->Get((*before)->name()));
+      call->Finish(absl::OkStatus());
+      return absl::OkStatus();
+    }
     SUPERPOSE_ASSIGN_OR_RETURN(std::shared_ptr<SnapshotAnalysis> analysis,
                                SnapshotAnalysis::Open(request->spec(), *parts_.registry, parts_.snapshots));
     if (request->as_job() || analysis->TakesLong()) {
-      v1::Job as_sent;
-      as_sent.set_owner(call->user());
-      as_sent.set_request_id(request->request_id());
-      *as_sent.mutable_analyze_snapshot() = analysis->spec();
-      SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_job(), parts_.jobs->Submit(as_sent, nullptr));
+      SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_job(),
+                                 parts_.jobs->Submit(as_sent, [&](v1::Job job) -> absl::StatusOr<v1::Job> {
+                                   *job.mutable_analyze_snapshot() = analysis->spec();
+                                   SUPERPOSE_RETURN_IF_ERROR(CheckAnalysisFits(*analysis));
+                                   return job;
+                                 }));
       call->Finish(absl::OkStatus());
       return absl::OkStatus();
     }

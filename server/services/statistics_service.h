@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "server/analysis/snapshot_analysis.h"
 #include "server/jobs/job_manager.h"
 #include "server/jobs/job_store.h"
 #include "server/jobs/midcoder_store.h"
@@ -64,6 +65,8 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
   absl::StatusOr<std::vector<v1::Midcoder>> MidcodersOf(const v1::StatisticsSpec& spec) const;
   absl::StatusOr<v1::Job> ResolveCollection(v1::Job job) const;
   absl::StatusOr<v1::Job> ResolveMerge(v1::Job job) const;
+  // As a job. MEMORY_EXCEEDED.
+  absl::Status CheckAnalysisFits(const SnapshotAnalysis& analysis) const;
 
   const Parts parts_;
 };

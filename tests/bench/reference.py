@@ -1,6 +1,9 @@
 """The plain way: the notebook's work in dense PyTorch, written for comparison and never used by the product.
 
-As a program it is a bench worker: it reads row names on standard input, runs each once, and prints the seconds it took.
+As a program it is a bench worker: it reads lines on standard input.
+    ROW                  runs it once and prints the seconds it took
+    read_rows FILE       takes over what ours counts in the rows of statistics
+    write_sums ROW FILE  counts anew and writes the sums, for ours to compare
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from reference_statistics import DenseStatistics, pair_sums
 from torch.nn import functional
 
 
@@ -123,6 +127,10 @@ class DenseMidcoder(torch.nn.Module):
         return mid, (gate * mid) @ self.block["w_out"] + self.b_mid_out
 
 
+SAMPLED = 2000  # features that the reference's statistics cover, duplicates among them
+PAIR_SHARE = 3  # pairs of one feature in so many: squares of all would take 5 GB and half a minute
+
+
 class Bench:
     """The rows of the bench; each method is one repetition."""
 
@@ -137,9 +145,14 @@ class Bench:
         self.midcoder = DenseMidcoder(self.model.blocks[self.layer], transcoder)
         self.optimizer = torch.optim.AdamW(self.midcoder.parameters(), lr=1e-3, weight_decay=1e-3)
         tokens = np.load(folder / "tokens.npy").astype(np.int64)
-        self.tokens = torch.from_numpy(tokens[:batch])
+        self.all_tokens = torch.from_numpy(tokens)
+        self.tokens = self.all_tokens[:batch]
         with torch.no_grad():
             self.x, self.y = layer_inputs(self.model, self.tokens, self.layer)
+        self.rows: dict[str, torch.Tensor] = {}
+        self.statistics: DenseStatistics | None = None
+        self.pairs: dict[str, torch.Tensor] = {}
+        self.sequence = 0
 
     @torch.no_grad()
     def model_forward(self) -> None:
@@ -150,12 +163,17 @@ class Bench:
         self.midcoder.encode(self.x)
 
     def step_d_mlp(self) -> None:
+        self._step(self.x, self.y, None)
+
+    def _step(self, x: torch.Tensor, y: torch.Tensor, statistics: DenseStatistics | None) -> None:
         with torch.no_grad():
-            z = self.midcoder.encode(self.x)
-            pre = self.x @ self.midcoder.block["w_in"] + self.midcoder.block["b_in"]
+            z = self.midcoder.encode(x)
+            pre = x @ self.midcoder.block["w_in"] + self.midcoder.block["b_in"]
             self.midcoder.decode(z)
         mid, out = self.midcoder(z)
-        loss = (mid - pre).pow(2).mean() + (out - self.y).pow(2).mean()
+        if statistics:
+            statistics.update(z, pre, mid, y)
+        loss = (mid - pre).pow(2).mean() + (out - y).pow(2).mean()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -179,6 +197,64 @@ class Bench:
         ):
             self.model.loss(tokens, self.layer, replace)
 
+    def statistics_all_features(self) -> None:
+        self._sampled().update(self.rows["z"], self.rows["pre"], self.rows["mid"], self.rows["out"])
+
+    @torch.no_grad()
+    def pair_statistics(self) -> None:
+        features = self.rows["z"].shape[-1] // PAIR_SHARE
+        for name, sums in pair_sums(self.rows["z"][..., :features].flatten(0, 1)).items():
+            self.pairs[name] = self.pairs[name].add_(sums) if name in self.pairs else sums
+
+    def step_with_statistics(self) -> None:
+        """The next batch of the corpus, in its order, through the model and one step."""
+        batch = self.tokens.shape[0]
+        ids = torch.arange(self.sequence, self.sequence + batch) % self.all_tokens.shape[0]
+        self.sequence += batch
+        with torch.no_grad():
+            x, y = layer_inputs(self.model, self.all_tokens[ids], self.layer)
+        self._step(x, y, self._sampled())
+
+    def _sampled(self) -> DenseStatistics:
+        if self.statistics is None:
+            features, d_mlp = self.midcoder.w_mid.shape
+            ids = torch.randint(features, (SAMPLED,), generator=torch.Generator().manual_seed(42))
+            self.statistics = DenseStatistics(ids, d_mlp, self.x.shape[-1])
+        return self.statistics
+
+    def read_rows(self, path: str) -> None:
+        from safetensors.torch import load_file
+
+        rows = load_file(path)
+        batch, length = self.tokens.shape
+        splits, features = rows.pop("row_splits"), self.midcoder.w_mid.shape[0]
+        z = torch.zeros(batch * length, features)
+        z[torch.arange(batch * length).repeat_interleave(splits.diff()), rows.pop("feature_ids").long()] = rows.pop(
+            "values"
+        )
+        self.rows = {name: row.unflatten(0, (batch, length)) for name, row in (rows | {"z": z}).items()}
+
+    @torch.no_grad()
+    def _start_anew(self) -> None:
+        self.statistics, self.pairs, self.sequence = None, {}, 0
+        for parameter in self.midcoder.parameters():
+            parameter.zero_()
+        self.optimizer.state.clear()
+
+    def write_sums(self, row: str, path: str) -> None:
+        from safetensors.torch import save_file
+
+        self._start_anew()
+        getattr(self, row)()
+        if row == "pair_statistics":
+            some = torch.arange(0, next(iter(self.pairs.values())).shape[0], 4)
+            sums = {name: square[some][:, some] for name, square in self.pairs.items()} | {"feat_ids": some}
+        else:
+            if row == "step_with_statistics":  # at the first step all gates are shut
+                self.step_with_statistics()
+            sums = self._sampled().sums
+        save_file(sums, path)
+
     def gemm(self) -> None:
         self.x.flatten(0, 1) @ self.midcoder.transcoder["W_enc"]
 
@@ -194,12 +270,13 @@ def load_state_dict(path: Path) -> dict[str, torch.Tensor]:
 
 
 def serve(bench: Bench) -> None:
-    """Runs the rows that arrive on standard input, one a line."""
+    """Runs what arrives on standard input, one a line."""
     print("ready", flush=True)
     for line in sys.stdin:
+        command, *arguments = line.split()
         start = time.perf_counter()
-        getattr(bench, line.strip())()
-        print(time.perf_counter() - start, flush=True)
+        getattr(bench, command)(*arguments)
+        print("ok" if arguments else time.perf_counter() - start, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
-// Our side of the bench: superpose_bench FOLDER BATCH THREADS. Reads row names on standard input, runs each once, and
-// prints the seconds it took (tests/bench/run.py).
+// Our side of the bench: superpose_bench FOLDER BATCH THREADS. Reads lines on standard input (tests/bench/run.py):
+//   ROW               runs it once; prints the seconds it took, and what else it measured as name=value
+//   write_rows FILE   writes what the rows of statistics count
+//   compare ROW FILE  counts anew; prints the largest relative difference to the reference's sums
 #include <ATen/ATen.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <functional>
+#include <iomanip>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -16,139 +18,147 @@
 #include <vector>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "lib/base/budget.h"
-#include "lib/corpus/corpus.h"
 #include "lib/kernels/compute_thread.h"
 #include "lib/midcoder/evaluator.h"
 #include "lib/midcoder/layer_trainer.h"
-#include "lib/midcoder/trainer.h"
 #include "lib/model/model.h"
-#include "lib/transcoder/activation_encoder.h"
 #include "lib/transcoder/transcoder.h"
+#include "tests/bench/bench_inputs.h"
+#include "tests/bench/statistics_rows.h"
 
 namespace superpose {
 namespace {
 
-constexpr int64_t kLength = 128;
 constexpr int64_t kRowsPerTile = 512;
-
-// The value, or the end of the program with what went wrong.
-template <typename T>
-T Must(absl::StatusOr<T> value) {
-  if (value.ok()) return *std::move(value);
-  std::fprintf(stderr, "superpose_bench: %s\n", std::string(value.status().message()).c_str());
-  std::exit(1);
-}
-
-// One step of training after another: the budget ends at each step's end.
-class StepwiseTrainer {
- public:
-  StepwiseTrainer(TrainerInputs inputs, TrainerConfig config)
-      : trainer_(Must(MidcoderTrainer::Create(std::move(inputs), std::move(config)))) {}
-  void Step() {
-    Must(trainer_->RunSlice(Budget([this] { return trainer_->at_step_boundary(); })));
-  }
-
- private:
-  std::unique_ptr<MidcoderTrainer> trainer_;
-};
 
 class Bench {
  public:
   Bench(const std::string& folder, int64_t batch)
-      : model_(Must(Model::Load(folder + "/model", at::kCPU))),
-        transcoder_(Must(Transcoder::Load({.path = folder + "/transcoder.pt", .log_sparsity_path = ""}, at::kCPU))),
-        layer_(transcoder_->declared_layer()),
-        batch_(batch) {
-    const ModelConfig& config = model_->config();
-    const auto corpus = Must(Corpus::Load({.paths = {folder + "/tokens.npy"}}, nullptr, config.vocab_size,
-                                          config.bos_token_id, config.eos_token_id));
-    sequences_ = Must(corpus->Sequences(kLength, CorpusSplit::kAll));
-    std::vector<int64_t> first(batch);
-    for (int64_t i = 0; i < batch; ++i) first[i] = i;
-    tokens_ = sequences_->Gather(first);
-    const MlpTensors mlp = Must(model_->RunToMlp(tokens_, layer_));
-    rows_ = {mlp.x_hat.flatten(0, 1), mlp.pre.flatten(0, 1), mlp.out.flatten(0, 1)};
-    gradients_ = at::empty_like(rows_.pre);
-  }
+      : inputs_(LoadBenchInputs(folder, batch)), gradients_(at::empty_like(inputs_.rows.pre)), statistics_(inputs_) {}
 
-  void ModelForward() { Must(model_->RunToMlp(tokens_, layer_)); }
+  StatisticsRowsBench& statistics() { return statistics_; }
 
-  void Encode() { Must(transcoder_->Encode(rows_.x_hat)); }
+  void ModelForward() { Must(inputs_.model->RunToMlp(inputs_.tokens, inputs_.layer)); }
+
+  void Encode() { Must(inputs_.transcoder->Encode(inputs_.rows.x_hat)); }
 
   void StepDMlp() {
-    if (!step_) {
-      step_.emplace(model_, transcoder_,
-                    Midcoder::Zero(MidForm::kDMlp, MidGate::kRelu, layer_, *model_, transcoder_->d_sae()), 1.0);
-    }
-    const SparseActivations activations = Must(transcoder_->Encode(rows_.x_hat));
-    const int64_t rows = rows_.x_hat.size(0);
+    const Transcoder& transcoder = *inputs_.transcoder;
+    const MlpRows& targets = inputs_.rows;
+    if (!step_) step_.emplace(inputs_.model, inputs_.transcoder, ZeroMidcoder(), 1.0);
+    const SparseActivations activations = Must(transcoder.Encode(targets.x_hat));
+    const int64_t rows = targets.x_hat.size(0);
     step_->BeginStep(rows);
     for (int64_t row = 0; row < rows; row += kRowsPerTile) {
       const int64_t count = std::min(kRowsPerTile, rows - row);
       const auto tile = [&](const at::Tensor& tensor) { return tensor.narrow(0, row, count); };
-      step_->RunTile(SliceRows(activations, row, row + count), {tile(rows_.x_hat), tile(rows_.pre), tile(rows_.out)},
-                     tile(gradients_));
+      step_->RunTile(SliceRows(activations, row, row + count),
+                     {tile(targets.x_hat), tile(targets.pre), tile(targets.out)}, tile(gradients_));
     }
     step_->PrepareUpdate(activations);
     const AdamWSettings settings{.step = ++steps_};
-    step_->UpdateFeatures(gradients_, 0, transcoder_->d_sae(), settings);
+    step_->UpdateFeatures(gradients_, 0, transcoder.d_sae(), settings);
     step_->UpdateBiases(settings);
   }
 
   void Iteration() {
-    if (!trainer_) {
-      TrainerConfig config;
-      config.layers = {layer_};
-      config.batch_size = batch_;
-      trainer_.emplace(TrainerInputs{model_, {transcoder_}, sequences_, "bench"}, config);
-    }
+    if (!trainer_) trainer_.emplace(inputs_, TrainerConfig());
     trainer_->Step();
   }
 
   void Evaluate() {
     constexpr int64_t kSequences = 8;
-    if (midcoder_ == nullptr) {
-      midcoder_ = std::make_shared<Midcoder>(
-          Midcoder::Zero(MidForm::kDMlp, MidGate::kRelu, layer_, *model_, transcoder_->d_sae()));
-    }
-    const auto evaluator = Must(MidcoderEvaluator::Create({model_, transcoder_, midcoder_, sequences_},
-                                                          {.tokens = kSequences * kLength, .batch_size = kSequences}));
+    if (midcoder_ == nullptr) midcoder_ = std::make_shared<Midcoder>(ZeroMidcoder());
+    const auto evaluator =
+        Must(MidcoderEvaluator::Create({inputs_.model, inputs_.transcoder, midcoder_, inputs_.sequences},
+                                       {.tokens = kSequences * BenchInputs::kLength, .batch_size = kSequences}));
     Must(evaluator->RunSlice(Budget::Unlimited()));
   }
 
+  // The rows before have been run; theirs is the memory that those of statistics need.
+  void ReleaseMidcoders() {
+    step_.reset();
+    trainer_.reset();
+    midcoder_.reset();
+  }
+
  private:
-  const std::shared_ptr<const Model> model_;
-  const std::shared_ptr<const Transcoder> transcoder_;
-  const int64_t layer_;
-  const int64_t batch_;
-  std::shared_ptr<const TokenSequences> sequences_;
-  at::Tensor tokens_;
-  MlpRows rows_;
+  Midcoder ZeroMidcoder() const {
+    return Midcoder::Zero(MidForm::kDMlp, MidGate::kRelu, inputs_.layer, *inputs_.model, inputs_.transcoder->d_sae());
+  }
+
+  const BenchInputs inputs_;
   at::Tensor gradients_;
   std::optional<LayerTrainer> step_;
   int64_t steps_ = 0;
   std::optional<StepwiseTrainer> trainer_;
   std::shared_ptr<const Midcoder> midcoder_;
+  StatisticsRowsBench statistics_;
 };
 
+// What a row says beside its seconds.
+using Fields = std::map<std::string, double>;
+
+std::map<std::string, std::function<Fields()>> RowsOf(Bench& bench) {
+  const auto plain = [&bench](auto run) {
+    return [&bench, run] {
+      run(bench);
+      return Fields();
+    };
+  };
+  return {{"model_forward", plain([](Bench& b) { b.ModelForward(); })},
+          {"encode", plain([](Bench& b) { b.Encode(); })},
+          {"step_d_mlp", plain([](Bench& b) { b.StepDMlp(); })},
+          {"iteration", plain([](Bench& b) { b.Iteration(); })},
+          {"evaluate", plain([](Bench& b) { b.Evaluate(); })},
+          {"statistics_all_features", plain([](Bench& b) { b.statistics().AllFeatures(); })},
+          {"pair_statistics", plain([](Bench& b) { b.statistics().Pairs(); })},
+          {"step_with_statistics", plain([](Bench& b) { b.statistics().Step(); })},
+          {"snapshot", [&bench] { return bench.statistics().Snapshot(); }}};
+}
+
+// Commands that are not timed; an empty answer where it is none.
+std::string Answer(Bench& bench, const std::vector<std::string>& words) {
+  if (words.size() == 2 && words[0] == "write_rows") {
+    bench.ReleaseMidcoders();
+    bench.statistics().WriteRows(words[1]);
+    return "ok";
+  }
+  if (words.size() == 3 && words[0] == "compare") {
+    bench.ReleaseMidcoders();
+    return absl::StrCat(bench.statistics().Compare(words[1], words[2]));
+  }
+  return "";
+}
+
+bool RunRow(const std::map<std::string, std::function<Fields()>>& rows, const std::string& row) {
+  const auto found = rows.find(row);
+  if (found == rows.end()) {
+    std::cerr << "superpose_bench: no row \"" << row << "\"\n";
+    return false;
+  }
+  const auto start = std::chrono::steady_clock::now();
+  const Fields fields = found->second();
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  std::cout << std::setprecision(12) << took.count();
+  for (const auto& [name, value] : fields) std::cout << ' ' << name << '=' << value;
+  std::cout << '\n' << std::flush;
+  return true;
+}
+
 int Serve(Bench& bench) {
-  const std::map<std::string, std::function<void()>> rows = {{"model_forward", [&] { bench.ModelForward(); }},
-                                                             {"encode", [&] { bench.Encode(); }},
-                                                             {"step_d_mlp", [&] { bench.StepDMlp(); }},
-                                                             {"iteration", [&] { bench.Iteration(); }},
-                                                             {"evaluate", [&] { bench.Evaluate(); }}};
+  const auto rows = RowsOf(bench);
   std::cout << "ready\n" << std::flush;
-  for (std::string row; std::getline(std::cin, row);) {
-    const auto found = rows.find(row);
-    if (found == rows.end()) {
-      std::cerr << "superpose_bench: no row \"" << row << "\"\n";
+  for (std::string line; std::getline(std::cin, line);) {
+    const std::string answer = Answer(bench, absl::StrSplit(line, ' '));
+    if (!answer.empty()) {
+      std::cout << answer << '\n' << std::flush;
+    } else if (!RunRow(rows, line)) {
       return 1;
     }
-    const auto start = std::chrono::steady_clock::now();
-    found->second();
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    std::cout << took.count() << '\n' << std::flush;
   }
   return 0;
 }

@@ -12,6 +12,7 @@
 #include "superpose/v1/job_service.grpc.pb.h"
 #include "superpose/v1/midcoder_service.grpc.pb.h"
 #include "superpose/v1/model_service.grpc.pb.h"
+#include "superpose/v1/statistics_service.grpc.pb.h"
 #include "superpose/v1/tensor_service.grpc.pb.h"
 #include "tests/client/tiny_server_test.h"
 #include "tests/integration/text_call.h"
@@ -117,6 +118,14 @@ BadCalls ActivationQueries(const TextCall& call) {
       {call, Query(sound + " top_k: -1"), kInvalid, "CONFIG_INVALID", "top_k"},
       {call, Query(sound + " feature_ids: [0, 256]"), kInvalid, "FEATURE_OUT_OF_RANGE", "255"},
       {call, Query(sound + " feature_ids: -1"), kInvalid, "FEATURE_OUT_OF_RANGE", ""},
+      {call, Query(sound + " feature_ids: 1 features {}"), kInvalid, "CONFIG_INVALID", "both set"},
+      {call, Query(sound + " features { ids { values: 256 } }"), kInvalid, "FEATURE_OUT_OF_RANGE", "256"},
+      {call, Query(sound + " features { range { stop: 257 } }"), kInvalid, "FEATURE_OUT_OF_RANGE", "257"},
+      {call, Query(sound + " features { band { low: 2 } }"), StatusCode::kFailedPrecondition, "EMPTY_SELECTION", ""},
+      {call, Query(sound + " features { band { by: 77 } }"), kInvalid, "CONFIG_INVALID", "77"},
+      {call, Query(sound + " features { band { low: nan } }"), kInvalid, "CONFIG_INVALID", "NaN"},
+      {call, Query(sound + " features { band { by: FREQUENCY_SOURCE_SNAPSHOT } }"), StatusCode::kFailedPrecondition,
+       "FREQUENCIES_MISSING", ""},
   };
 }
 
@@ -179,6 +188,11 @@ BadCalls TrainingSpecs() {
       {"mid_form: 77", "mid_form"},
       {"gate: -1", "gate"},
       {"order: 3", "order"},
+      {"statistics { groups: 77 }", "77"},
+      {"statistics { keep_last: 0 }", "keep_last"},
+      {"statistics { snapshot_every_tokens: -1 }", "snapshot_every_tokens"},
+      {"statistics { pair_features { ids { values: [1, 1] } } }", "more than once"},
+      {"statistics {} grid { lr: [0.1, 0.2] }", "statistics"},
   };
   for (const auto& [fields, in_message] : settings)
     calls.push_back({Train(), Training(fields), kInvalid, "CONFIG_INVALID", in_message});
@@ -189,7 +203,8 @@ BadCalls Pages() {
   BadCalls calls;
   const std::vector<TextCall> lists = {
       Unary(&v1::ModelService::Stub::ListModels), Unary(&v1::CorpusService::Stub::ListCorpora),
-      Unary(&v1::MidcoderService::Stub::ListMidcoders), Unary(&v1::JobService::Stub::ListJobs)};
+      Unary(&v1::MidcoderService::Stub::ListMidcoders), Unary(&v1::JobService::Stub::ListJobs),
+      Unary(&v1::StatisticsService::Stub::ListSnapshots)};
   for (const TextCall& list : lists) {
     calls.push_back({list, "page_size: -1", StatusCode::kInvalidArgument, "CONFIG_INVALID", "page_size"});
     for (const char* token : {"made up", "-1", "0", "1 OR 1=1", "99999999999999999999"}) {
@@ -209,7 +224,9 @@ BadCalls TensorReads() {
   BadCalls calls = {
       {ReadTensor(), "resource: 'models/other' tensor: 'W_dec'", StatusCode::kNotFound, "MODEL_NOT_FOUND", ""},
       {ReadTensor(), "resource: 'midcoders/other' tensor: 'W_mid'", StatusCode::kNotFound, "MIDCODER_NOT_FOUND", ""},
-      {ReadTensor(), "resource: 'jobs/1' tensor: 'W_mid'", kInvalid, "NAME_INVALID", ""},
+      {ReadTensor(), "resource: 'jobs/1' tensor: 'W_mid'", StatusCode::kNotFound, "JOB_NOT_FOUND", ""},
+      {ReadTensor(), "resource: 'snapshots/other' tensor: 'counts'", StatusCode::kNotFound, "SNAPSHOT_NOT_FOUND", ""},
+      {ReadTensor(), "resource: 'answers/1' tensor: 'W_mid'", kInvalid, "NAME_INVALID", "jobs/{job}"},
       {ReadTensor(), "resource: 'models/tiny/transcoders/layer1' tensor: 'W'", StatusCode::kNotFound, "TENSOR_MISSING",
        "W_dec"},
   };

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import superpose
 import toy
+from counted import Counted, count, token_rows
 from serving import ROOT, Server
 
 DEMO = ROOT / "deploy" / "demo"
@@ -89,4 +90,22 @@ def private_server(tmp_path: Path) -> Iterator[Server]:
 def midcoder(lab: superpose.Lab) -> superpose.Midcoder:
     """A midcoder of toy's layer 2 after 30 steps."""
     job = lab.train_midcoder(layer=2, corpus="text", model="toy", steps=30, batch_size=8, context_length=32, seed=5)
+    return job.result(timeout=120)
+
+
+@pytest.fixture(scope="session")
+def counted_corpus(lab: superpose.Lab) -> superpose.Corpus:
+    """The rows that `counted` and `snapshot` are about."""
+    return lab.upload_corpus("counted", token_rows(24, seed=6), model="toy", progress=False)
+
+
+@pytest.fixture(scope="session")
+def counted(lab: superpose.Lab, midcoder: superpose.Midcoder) -> Counted:
+    return count(lab, midcoder, token_rows(24, seed=6))
+
+
+@pytest.fixture(scope="session")
+def snapshot(lab: superpose.Lab, midcoder: superpose.Midcoder, counted_corpus: superpose.Corpus) -> superpose.Snapshot:
+    """Everything, of all features."""
+    job = lab.collect_statistics(midcoder=midcoder, corpus=counted_corpus, batch_size=8, labels={"of": "counted"})
     return job.result(timeout=120)

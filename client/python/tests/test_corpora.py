@@ -96,6 +96,25 @@ def test_it_is_trained_on_and_not_deleted_meanwhile(lab, upload):
             job.result(timeout=60)
 
 
+def test_tokens_of_four_bytes_are_said_to_be_so(lab, tmp_path):
+    path = tmp_path / "wide.bin"
+    np.arange(1, 33, dtype="<u4").tofile(path)
+    with pytest.raises(superpose.InvalidArgument, match="uint32"):
+        lab.upload_corpus("wide", path, model="toy", progress=False)
+    corpus = lab.upload_corpus("wide", path, model="toy", token_dtype="uint32", progress=False)
+    try:
+        assert corpus.tokens == 32
+        np.arange(1, 33, dtype="<u2").tofile(tmp_path / "narrow.bin")
+        narrow = lab.upload_corpus(None, tmp_path / "narrow.bin", model="toy", token_dtype="uint16", progress=False)
+        assert narrow.content_hash == corpus.content_hash
+        lab.delete_corpus(narrow)
+    finally:
+        lab.delete_corpus(corpus)
+    for wrong, data in [("int64", path), ("uint32", ["a text"]), ("uint32", np.arange(3))]:
+        with pytest.raises(ValueError, match="token_dtype"):
+            lab.upload_corpus("wrong", data, model="toy", token_dtype=wrong, progress=False)
+
+
 def test_the_same_again_is_no_error_and_other_content_is(upload):
     first = upload("twice", TEXTS)
     assert upload("twice", TEXTS) == first
@@ -120,7 +139,7 @@ def test_a_deleted_corpus_is_gone(lab):
 
 def test_a_corpus_of_the_config_file_stays(lab):
     assert not lab.corpus("text").uploaded
-    assert lab.corpora().set_index("corpus").loc["text", "owner"] is None
+    assert pd.isna(lab.corpora().set_index("corpus").loc["text", "owner"])
     with pytest.raises(superpose.FailedPrecondition):
         lab.delete_corpus("text")
 
@@ -321,7 +340,7 @@ def test_what_is_no_dataset_is_refused_and_nothing_is_left(lab, tmp_path):
     (tmp_path / "a.csv").write_text("a")
     for source, kind, words in [
         (tmp_path / "nowhere", FileNotFoundError, "nowhere"),
-        (tmp_path / "dict", ValueError, "train, test"),
+        (tmp_path / "dict", FileNotFoundError, "dict/train"),
         (tmp_path / "filtered", ValueError, "flatten_indices"),
         (tmp_path / "bad.jsonl", ValueError, "line 2"),
         (tmp_path / "a.csv", ValueError, ".jsonl"),

@@ -37,7 +37,7 @@ def status(reason, domain="superpose", code=5, message="no model"):
     ("code", "kind", "builtin"),
     [
         ("INVALID_ARGUMENT", superpose.InvalidArgument, ValueError),
-        ("OUT_OF_RANGE", superpose.InvalidArgument, ValueError),
+        ("OUT_OF_RANGE", superpose.OutOfRange, IndexError),
         ("NOT_FOUND", superpose.NotFound, LookupError),
         ("ALREADY_EXISTS", superpose.AlreadyExists, superpose.Error),
         ("FAILED_PRECONDITION", superpose.FailedPrecondition, superpose.Error),
@@ -46,7 +46,12 @@ def status(reason, domain="superpose", code=5, message="no model"):
         ("DEADLINE_EXCEEDED", superpose.DeadlineExceeded, TimeoutError),
         ("CANCELLED", superpose.Cancelled, superpose.Error),
         ("INTERNAL", superpose.Internal, superpose.Error),
-        ("UNIMPLEMENTED", superpose.Error, Exception),
+        ("UNKNOWN", superpose.Internal, superpose.Error),
+        ("DATA_LOSS", superpose.DataLoss, superpose.Internal),
+        ("PERMISSION_DENIED", superpose.PermissionDenied, PermissionError),
+        ("UNAUTHENTICATED", superpose.Unauthenticated, PermissionError),
+        ("ABORTED", superpose.Aborted, superpose.Error),
+        ("UNIMPLEMENTED", superpose.Unimplemented, NotImplementedError),
     ],
 )
 def test_codes_have_classes(code, kind, builtin):
@@ -56,6 +61,20 @@ def test_codes_have_classes(code, kind, builtin):
     assert isinstance(error, superpose.Error)
     assert (error.code, error.reason, error.message) == (code, "REASON", "what to do")
     assert str(error) == "what to do [REASON]"
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK], ids=str)
+def test_every_code_has_a_class_that_is_exported_and_advice(code):
+    error = error_from_rpc(RpcError(code, "what gRPC says"))
+    assert type(error) is not superpose.Error
+    assert type(error).__name__ in superpose.__all__
+    assert error.code == code.name
+    assert error.advice
+
+
+def test_out_of_range_is_still_an_invalid_argument():
+    assert issubclass(superpose.OutOfRange, superpose.InvalidArgument)
+    assert issubclass(superpose.DataLoss, superpose.Internal)
 
 
 def test_an_error_says_what_to_do():
@@ -98,7 +117,7 @@ def test_reasons_of_other_domains_are_not_ours():
 def test_details_may_be_missing_or_broken(metadata):
     error = error_from_rpc(RpcError(grpc.StatusCode.UNAVAILABLE, "connection refused", metadata))
     assert isinstance(error, superpose.Unavailable)
-    assert str(error) == "connection refused [UNAVAILABLE]"
+    assert str(error).startswith("connection refused [UNAVAILABLE]\n")
 
 
 def test_a_failed_job_carries_its_error():
@@ -114,6 +133,9 @@ def test_a_failed_job_carries_its_error():
         superpose.NotFound("NOT_FOUND", "R", "m"),
         superpose.Unavailable("UNAVAILABLE", "", "m"),
         superpose.DeadlineExceeded("DEADLINE_EXCEEDED", "", "m"),
+        superpose.OutOfRange("OUT_OF_RANGE", "R", "m"),
+        superpose.PermissionDenied("PERMISSION_DENIED", "PATH_NOT_ALLOWED", "m"),
+        superpose.Unimplemented("UNIMPLEMENTED", "", "m"),
         superpose.JobFailed("INTERNAL", "R", "m", "jobs/1"),
     ],
     ids=repr,

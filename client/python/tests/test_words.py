@@ -2,7 +2,7 @@
 
 import pytest
 from superpose import _words
-from superpose.v1 import corpus_pb2, job_pb2, midcoder_pb2
+from superpose.v1 import corpus_pb2, job_pb2, midcoder_pb2, statistics_pb2
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,25 @@ from superpose.v1 import corpus_pb2, job_pb2, midcoder_pb2
 def test_words_and_values_belong_together(enum, word, value):
     assert _words.to_enum(enum, word, "argument") == value
     assert _words.from_enum(enum, value) == word
+
+
+def test_settings_are_plain_whatever_is_in_them():
+    spec = statistics_pb2.StatisticsSpec(
+        transcoders=["t"],
+        gate=statistics_pb2.GATE_SOURCE_MODEL,
+        labels={"a": "b"},
+        options={
+            "groups": [statistics_pb2.STATISTICS_GROUP_PAIRS, 99],
+            "include_bos": False,
+            "features": {"ids": {"values": [3]}},
+        },
+    )
+    assert _words.settings(spec) == {
+        "transcoders": ["t"],
+        "gate": "model",
+        "labels": {"a": "b"},
+        "options": {"groups": ["pairs", "99"], "include_bos": False, "features": {"ids": {"values": [3]}}},
+    }
 
 
 def test_nothing_said_is_left_to_the_server():

@@ -24,7 +24,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 # The sidebar: groups with their documents; what is not named here comes last.
 _SIDEBAR = {
     "Start": {"README.md": "Superpose", "client/notebooks/first_steps.ipynb": "First steps, a notebook"},
-    "Understand": {"lib/midcoder/README.md": "Midcoders", "deploy/demo/CARD.md": "The demo model"},
+    "Understand": {
+        "lib/midcoder/README.md": "Midcoders",
+        "lib/statistics/README.md": "Statistics snapshots",
+        "deploy/demo/CARD.md": "The demo model",
+    },
     "Guides": {
         "client/python/README.md": "Python",
         "client/cli/README.md": "Command line",

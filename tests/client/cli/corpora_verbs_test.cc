@@ -1,13 +1,17 @@
 // superpose corpora and superpose tokenize, against the real server.
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "tests/client/cli/run.h"
 #include "tests/client/matchers.h"
+#include "tests/lib/corpus/compress.h"
 #include "tests/support/test_folder.h"
 #include "tests/support/tiny_server.h"
 
@@ -41,6 +45,11 @@ class CorporaVerbsTest : public ::testing::Test {
   TestFolder folder_;
   static inline std::unique_ptr<TinyServer> server_;
 };
+
+std::string BytesOf(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 constexpr char kLines[] = "{\"text\": \"One cat sat.\"}\n{\"text\": \"Two dogs ran home.\"}\n";
 
@@ -85,6 +94,19 @@ TEST_F(CorporaVerbsTest, WhatIsNoCorpusIsRefusedBeforeItIsSent) {
   EXPECT_EQ(Ask({"corpora", "remove", "x"}).code, 2);
 }
 
+TEST_F(CorporaVerbsTest, TokensOfFourBytesAreSaidToBeSo) {
+  std::string ids;
+  for (char id = 1; id <= 16; ++id) ids += {id, '\0', '\0', '\0'};
+  const std::string file = folder_.Write("a.bin", ids);
+  EXPECT_THAT(Ask({"corpora", "upload", file, "--model", "tiny"}).err, HasSubstr("uint32"));
+  const json corpus = AskForJson({"corpora", "upload", file, "--model", "tiny", "--token-dtype", "uint32"});
+  EXPECT_EQ(corpus["tokens"], "16");
+  EXPECT_EQ(AskForJson({"corpora", "delete", corpus["name"]}), json::object());
+  EXPECT_EQ(Ask({"corpora", "upload", file, "--token-dtype", "int64"}).code, 2);
+  EXPECT_THAT(Ask({"corpora", "upload", folder_.Write("a.txt", "x"), "--token-dtype", "uint32"}).err,
+              HasSubstr("for .bin files"));
+}
+
 TEST_F(CorporaVerbsTest, TokenFilesAreTheCorpusOfTheirText) {
   const std::string source = folder_.Write("a.jsonl", kLines);
   const json report =
@@ -96,6 +118,23 @@ TEST_F(CorporaVerbsTest, TokenFilesAreTheCorpusOfTheirText) {
   const json tokens = AskForJson({"corpora", "upload", folder_.File("shards"), "--model", "demo", "--name", "tokens"});
   EXPECT_EQ(text["tokens"], tokens["tokens"]);
   EXPECT_EQ(text["tokens"], std::to_string(report["tokens"].get<int64_t>()));
+}
+
+TEST_F(CorporaVerbsTest, CompressedTextHasTheTokensOfItsText) {
+  const json plain =
+      AskForJson({"tokenize", folder_.Write("a.jsonl", kLines), "--model", "demo", "--out", folder_.File("plain.npy")});
+  for (const auto& [name, bytes] :
+       {std::pair<std::string, std::string>{"a.jsonl.gz", Gzip(kLines)}, {"a.jsonl.zst", Zstd(kLines)}}) {
+    const std::string out = folder_.File(name + ".npy");
+    const json report = AskForJson({"tokenize", folder_.Write(name, bytes), "--model", "demo", "--out", out});
+    EXPECT_EQ(report["tokens"], plain["tokens"]) << name;
+    EXPECT_EQ(BytesOf(out), BytesOf(folder_.File("plain.npy"))) << name;
+  }
+  const std::string cut = folder_.Write("cut.jsonl.gz", Gzip(kLines).substr(0, 30));
+  const Outcome refused = Ask({"tokenize", cut, "--model", "demo", "--out", folder_.File("cut.npy")});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_THAT(refused.err, HasSubstr("cut.jsonl.gz is truncated"));
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("cut.npy")));
 }
 
 TEST_F(CorporaVerbsTest, TokenizeWritesOneFileAndNotOverIt) {

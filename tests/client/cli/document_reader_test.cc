@@ -1,13 +1,18 @@
 #include "client/cli/document_reader.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "client/cpp/errors.h"
 #include "gmock/gmock.h"
 #include "lib/tokenizer/tokenizer.h"
 #include "tests/client/matchers.h"
+#include "tests/lib/corpus/compress.h"
 #include "tests/support/test_folder.h"
 
 namespace superpose::cli {
@@ -21,8 +26,10 @@ class DocumentReaderTest : public ::testing::Test {
  protected:
   absl::Status Read(const std::string& path) {
     documents_.clear();
-    return ReadDocuments(path, [this](std::string document, int64_t bytes) {
-      documents_.push_back(std::move(document));
+    return ReadDocuments(path, [this](absl::string_view text, bool begins, int64_t bytes) {
+      if (begins) documents_.emplace_back();
+      absl::StrAppend(&documents_.back(), text);
+      most_ = std::max(most_, text.size());
       bytes_ = bytes;
       return absl::OkStatus();
     });
@@ -31,6 +38,7 @@ class DocumentReaderTest : public ::testing::Test {
   TestFolder folder_;
   std::vector<std::string> documents_;
   int64_t bytes_ = 0;
+  size_t most_ = 0;  // bytes of one part
 };
 
 TEST_F(DocumentReaderTest, ATextFileIsOneDocument) {
@@ -54,7 +62,78 @@ TEST_F(DocumentReaderTest, ALineThatIsNoDocumentIsNamed) {
   }
 }
 
+TEST_F(DocumentReaderTest, CompressedFilesHoldWhatTheyHoldUncompressed) {
+  const std::string lines = "{\"text\": \"one\"}\n\n{\"text\": \"two\"}";
+  for (const auto& [name, bytes] :
+       {std::pair<std::string, std::string>{"a.jsonl", lines},
+        {"a.jsonl.gz", Gzip(lines)},
+        {"a.jsonl.zst", Zstd(lines)},
+        {"b.jsonl.gz", Gzip(lines.substr(0, 7)) + Gzip(lines.substr(7)) + std::string(2, '\0')},
+        {"b.jsonl.zst", Zstd(lines.substr(0, 7)) + Zstd(lines.substr(7))}}) {
+    ASSERT_OK(Read(folder_.Write(name, bytes))) << name;
+    EXPECT_THAT(documents_, ElementsAre("one", "two")) << name;
+    EXPECT_EQ(bytes_, static_cast<int64_t>(bytes.size())) << name;
+  }
+  ASSERT_OK(Read(folder_.Write("empty.txt.gz", Gzip(""))));
+  EXPECT_THAT(documents_, IsEmpty());
+}
+
+TEST_F(DocumentReaderTest, ALongTextComesInPartsThatAreTheWhole) {
+  std::string text;
+  for (int i = 0; text.size() < 2'000'000; ++i) text += absl::StrCat("word", i * 2654435761U, i % 7 == 0 ? "\n" : " ");
+  for (const auto& [name, bytes] :
+       {std::pair<std::string, std::string>{"a.txt", text}, {"a.txt.gz", Gzip(text)}, {"a.txt.zst", Zstd(text)}}) {
+    most_ = 0;
+    ASSERT_OK(Read(folder_.Write(name, bytes))) << name;
+    EXPECT_THAT(documents_, ElementsAre(text)) << name;
+    EXPECT_LT(most_, 300'000U) << name;
+  }
+}
+
+TEST_F(DocumentReaderTest, ALongLineAndATextWithoutAnyBorderStayWhole) {
+  const std::string word(1'000'000, 'x');
+  ASSERT_OK(Read(folder_.Write("a.jsonl.gz", Gzip("{\"text\": \"" + word + "\"}\n{\"text\": \"\"}"))));
+  EXPECT_THAT(documents_, ElementsAre(word, ""));
+  ASSERT_OK(Read(folder_.Write("a.txt", word)));
+  EXPECT_THAT(documents_, ElementsAre(word));
+}
+
+TEST_F(DocumentReaderTest, DamagedCompressedFilesAreNamed) {
+  const std::string line = "{\"text\": \"one two three four\"}\n";
+  std::string flipped = Gzip(line), frame = Zstd(line);
+  flipped[flipped.size() - 6] = static_cast<char>(flipped[flipped.size() - 6] ^ 1);  // of the checksum
+  for (const auto& [name, bytes, what] :
+       {std::tuple<std::string, std::string, std::string>{"cut.jsonl.gz", Gzip(line).substr(0, 20), "truncated"},
+        {"cut.jsonl.zst", frame.substr(0, frame.size() - 3), "truncated"},
+        {"none.jsonl.gz", "", "truncated"},
+        {"none.jsonl.zst", "", "truncated"},
+        {"plain.jsonl.gz", line, "no valid gzip"},
+        {"plain.jsonl.zst", line, "no valid zstd"},
+        {"sum.jsonl.gz", flipped, "no valid gzip"},
+        {"tail.jsonl.gz", Gzip(line) + "tail", "no valid gzip"}}) {
+    const absl::Status status = Read(folder_.Write(name, bytes));
+    EXPECT_THAT(status, FailsWith(absl::StatusCode::kInvalidArgument, "FILE_CORRUPT")) << name;
+    EXPECT_THAT(status, MessageHas(name));
+    EXPECT_THAT(status, MessageHas(what)) << name;
+  }
+}
+
+TEST_F(DocumentReaderTest, ADecompressionBombIsRefused) {
+  const std::string zeros(64 << 20, ' ');
+  for (const auto& [name, bytes] :
+       {std::pair<std::string, std::string>{"a.jsonl.gz", Gzip(zeros)}, {"a.txt.zst", Zstd(zeros)}}) {
+    const absl::Status status = Read(folder_.Write(name, bytes));
+    EXPECT_THAT(status, FailsWith(absl::StatusCode::kInvalidArgument, "FILE_CORRUPT")) << name;
+    EXPECT_THAT(status, MessageHas("bomb")) << name;
+  }
+}
+
 TEST_F(DocumentReaderTest, OtherFilesAreRefused) {
+  EXPECT_THAT(Read(folder_.Write("a.gz", "x")), FailsWith(absl::StatusCode::kInvalidArgument, "FILE_UNSUPPORTED"));
+  EXPECT_THAT(Read(folder_.Write("a.txt.bz2", "x")), FailsWith(absl::StatusCode::kInvalidArgument, "FILE_UNSUPPORTED"));
+  EXPECT_THAT(Read(folder_.File("nowhere.txt.gz")), FailsWith(absl::StatusCode::kNotFound, "FILE_NOT_FOUND"));
+  std::filesystem::create_directory(folder_.File("folder.txt"));
+  EXPECT_THAT(Read(folder_.File("folder.txt")), FailsWith(absl::StatusCode::kNotFound, "FILE_NOT_FOUND"));
   EXPECT_THAT(Read(folder_.Write("a.csv", "x")), FailsWith(absl::StatusCode::kInvalidArgument, "FILE_UNSUPPORTED"));
   EXPECT_THAT(Read(folder_.File("nowhere.txt")), FailsWith(absl::StatusCode::kNotFound, "FILE_NOT_FOUND"));
 }
@@ -62,7 +141,7 @@ TEST_F(DocumentReaderTest, OtherFilesAreRefused) {
 TEST_F(DocumentReaderTest, TheCallbacksErrorEndsIt) {
   int calls = 0;
   const absl::Status status = ReadDocuments(folder_.Write("a.jsonl", "{\"text\": \"a\"}\n{\"text\": \"b\"}\n"),
-                                            [&](const std::string&, int64_t) {
+                                            [&](absl::string_view, bool, int64_t) {
                                               ++calls;
                                               return absl::CancelledError("enough");
                                             });

@@ -84,6 +84,15 @@ TEST(FormatTest, WorkNamesWhatAJobDoes) {
   EXPECT_EQ(FormatWork(job), "train models/m/layers/1, models/m/layers/2");
   job.mutable_evaluate_midcoder()->set_midcoder("midcoders/x");
   EXPECT_EQ(FormatWork(job), "evaluate midcoders/x");
+  job.mutable_collect_statistics()->add_transcoders("models/m/layers/1");
+  EXPECT_EQ(FormatWork(job), "collect statistics of models/m/layers/1");
+  job.mutable_merge_snapshots()->add_snapshots("snapshots/a");
+  job.mutable_merge_snapshots()->add_snapshots("snapshots/b");
+  EXPECT_EQ(FormatWork(job), "merge snapshots/a, snapshots/b");
+  job.mutable_analyze_snapshot()->set_snapshot("snapshots/a");
+  EXPECT_EQ(FormatWork(job), "analysis of snapshots/a") << "a question that is newer than this program";
+  job.mutable_analyze_snapshot()->mutable_predicted_decoders();
+  EXPECT_EQ(FormatWork(job), "predicted decoders of snapshots/a");
 }
 
 TEST(FormatTest, TensorsHaveTypeAndShape) {

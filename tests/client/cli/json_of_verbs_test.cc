@@ -49,6 +49,8 @@ class JsonOfVerbsTest : public ::testing::Test {
   void AskAboutModels();
   void AskAboutCorpora();
   void AskAboutMidcoders();
+  void AskAboutStatistics();
+  void AskQuestions(const std::string& snapshot);
   void AskAboutJobs();
 
   const TestFolder folder_;
@@ -96,6 +98,33 @@ void JsonOfVerbsTest::AskAboutMidcoders() {
   Try({"snapshots", "delete"}, {snapshot});
 }
 
+void JsonOfVerbsTest::AskQuestions(const std::string& snapshot) {
+  Try({"analyze", "frequencies"}, {snapshot});
+  Try({"analyze", "act-gate"}, {snapshot});
+  Try({"analyze", "pairs"}, {snapshot, "--features", "17,18"});
+  Try({"analyze", "coactive"}, {snapshot, "--feature", "17"});
+  Try({"analyze", "pre-activations"}, {snapshot, "--units", "3,5"});
+  Try({"analyze", "products"}, {snapshot, "--most", "1000"});
+  Try({"analyze", "predicted-decoders"}, {snapshot});
+  Try({"analyze", "similarities"}, {snapshot});
+  Try({"analyze", "neighbors"}, {snapshot, "--feature", "17"});
+  Try({"analyze", "units"}, {snapshot, "--unit", "5"});
+  Try({"analyze", "noise"}, {snapshot});
+}
+
+void JsonOfVerbsTest::AskAboutStatistics() {
+  const json trained = Ask({"train"}, {"--transcoder", kTranscoder, "--corpus", "rows", "--steps", "2"});
+  const json job = Ask({"collect"}, {"--midcoder", trained["trained_midcoders"]["midcoders"][0], "--tokens", "512",
+                                     "--batch-size", "8"});
+  const std::string snapshot = job["collected_snapshots"]["snapshots"][0];
+  const json next = Ask({"collect"}, {"--midcoder", trained["trained_midcoders"]["midcoders"][0], "--tokens", "512",
+                                      "--batch-size", "8", "--first-sequence", "16"});
+  Try({"snapshots", "take"}, {job["name"]});
+  Try({"snapshots", "compare"}, {snapshot, next["collected_snapshots"]["snapshots"][0]});
+  Try({"snapshots", "merge"}, {snapshot, next["collected_snapshots"]["snapshots"][0]});
+  AskQuestions(snapshot);
+}
+
 void JsonOfVerbsTest::AskAboutJobs() {
   const json job = Ask({"train"}, {"--transcoder", kTranscoder, "--corpus", "rows", "--detach"});
   const std::string name = job["name"];
@@ -111,11 +140,13 @@ TEST_F(JsonOfVerbsTest, EveryVerbPrintsJson) {
   AskAboutModels();
   AskAboutCorpora();
   AskAboutMidcoders();
+  AskAboutStatistics();
   AskAboutJobs();
   std::set<std::string> all;
   for (const std::vector<std::string>& verb : AllVerbs()) all.insert(absl::StrJoin(verb, " "));
-  // It does nothing but hold two others.
+  // These do nothing but hold others.
   EXPECT_EQ(all.erase("load"), 1);
+  EXPECT_EQ(all.erase("analyze"), 1);
   EXPECT_EQ(asked_, all);
 }
 

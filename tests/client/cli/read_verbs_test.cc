@@ -130,6 +130,18 @@ TEST_F(ReadVerbsTest, ATensorIsSavedForNumPy) {
   EXPECT_EQ(to_pipe.out, bytes);
 }
 
+TEST_F(ReadVerbsTest, NumbersAndJsonDoNotShareStandardOutput) {
+  Outcome both = Ask({"tensor", "models/tiny/transcoders/layer1", "W_dec", "-o", "-", "--json"});
+  EXPECT_EQ(both.code, 2);
+  EXPECT_EQ(both.out, "");
+  json error = json::parse(both.err);
+  EXPECT_EQ(error["error"]["reason"], "CONFIG_INVALID");
+  EXPECT_THAT(error["error"]["message"].get<std::string>(), HasSubstr("the name of a file"));
+  std::filesystem::path file = server().folder() / "described.npy";
+  json report = AskForJson({"tensor", "models/tiny/transcoders/layer1", "W_dec", "-o", file.string()});
+  EXPECT_EQ(report["shape"], json({256, 32}));
+}
+
 TEST_F(ReadVerbsTest, ATensorThatCannotBeHadIsExplained) {
   EXPECT_EQ(Ask({"tensor", "models/tiny", "W_none", "-o", "-"}).code, 3);
   EXPECT_THAT(Ask({"tensor", "models/tiny/transcoders/layer1", "W_dec", "--slice", "0:999", "-o", "-"}).err,

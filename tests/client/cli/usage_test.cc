@@ -43,7 +43,7 @@ TEST(UsageTest, HelpSaysWhatEveryExitCodeMeans) {
 
 TEST(UsageTest, EveryVerbExplainsItselfWithAnExample) {
   const std::vector<std::vector<std::string>> verbs = AllVerbs();
-  EXPECT_GT(verbs.size(), 25);
+  EXPECT_GT(verbs.size(), 40);
   for (const std::vector<std::string>& verb : verbs) {
     std::vector<std::string> arguments = verb;
     arguments.emplace_back("--help");
@@ -52,7 +52,9 @@ TEST(UsageTest, EveryVerbExplainsItselfWithAnExample) {
     EXPECT_EQ(outcome.code, 0) << words;
     const size_t examples = outcome.out.find("\nExample");
     ASSERT_NE(examples, std::string::npos) << words;
-    EXPECT_THAT(outcome.out.substr(examples), HasSubstr("\n  superpose " + words)) << words;
+    // What is asked of a snapshot stands after its name.
+    const std::string call = verb.size() > 1 && verb[0] == "analyze" ? "analyze ab12 " + verb[1] : words;
+    EXPECT_THAT(outcome.out.substr(examples), HasSubstr("\n  superpose " + call)) << words;
   }
 }
 
@@ -96,6 +98,25 @@ TEST(UsageTest, WrongCommandLinesAskNothingOfTheServer) {
       {"midcoders", "import", "m.pt", "--layer", "1", "--transcoder", "models/tiny/transcoders/layer1"},
       {"midcoders", "export", "x"},
       {"snapshots", "show"},
+      {"snapshots", "--midcoder", "a", "--job", "b"},
+      {"snapshots", "merge", "a"},
+      {"snapshots", "compare", "a"},
+      {"snapshots", "take", "a", "--label", "word"},
+      {"collect", "--layer", "1"},
+      {"collect", "--corpus", "c", "--features", "x"},
+      {"collect", "--corpus", "c", "--groups", "pairs,all"},
+      {"collect", "--corpus", "c", "--gate", "relu"},
+      {"train", "--corpus", "c", "--groups", "pairs"},
+      {"analyze"},
+      {"analyze", "a"},
+      {"analyze", "a", "means"},
+      {"analyze", "frequencies"},
+      {"analyze", "a", "frequencies", "--features", "5:5"},
+      {"analyze", "a", "coactive"},
+      {"analyze", "a", "units"},
+      {"analyze", "a", "units", "--feature", "1", "--unit", "2"},
+      {"analyze", "a", "pairs", "--quantity", "likeness"},
+      {"analyze", "a", "pre-activations", "--units", "band:-3,-2"},
       {"history", "x", "--rows", "0"},
       {"info", "--timeout", "soon"},
       {"info", "--no-such-option"},

@@ -1,7 +1,10 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "tests/client/tiny_server_test.h"
 
 namespace superpose::client {
@@ -46,6 +49,24 @@ TEST_F(ConnectTest, AServerThatDoesNotAnswerExceedsTheDeadline) {
   absl::Status status = impatient.ListModels().status();
   kill(server().process().pid(), SIGCONT);
   EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST_F(ConnectTest, EveryKindOfCallSaysThatTheServerIsGone) {
+  server().process().Kill();
+  std::vector<std::pair<const char*, absl::Status>> ends;
+  ends.emplace_back("a read", client().GetModel().status());
+  ends.emplace_back("a deletion", client().DeleteCorpus("corpora/x"));
+  ends.emplace_back("a corpus", client().CreateCorpus({}).status());
+  ends.emplace_back("a tensor", client().ReadTensor("models/tiny", "W_in").status());
+  ends.emplace_back("activations", client().StreamActivations({}, [](const auto&) { return absl::OkStatus(); }));
+  ends.emplace_back("what an MLP computes", client().GetMlpTensors({}).status());
+  ends.emplace_back("a job", client().WatchJob("jobs/x", {}).status());
+  ends.emplace_back("a file", client().ExportMidcoder("midcoders/x", server().folder() / "x.pt"));
+  for (const auto& [what, status] : ends) {
+    EXPECT_THAT(status, FailsWith(absl::StatusCode::kUnavailable, "")) << what;
+    EXPECT_THAT(status, MessageHas(absl::StrCat(server().address(), ": is it running"))) << what;
+  }
+  ASSERT_OK(server().StartAgain());
 }
 
 TEST_F(ConnectTest, AClientFindsARestartedServerAgain) {

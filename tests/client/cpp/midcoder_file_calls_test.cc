@@ -35,7 +35,7 @@ TEST_F(MidcoderFileCallsTest, AFileOfTheReferencesBecomesAMidcoderWithASnapshot)
   EXPECT_EQ(midcoder_.imported_from(), "reference .pt");
   EXPECT_EQ(midcoder_.owner(), "tester");
   EXPECT_EQ(midcoder_.spec().batch_size(), 8);
-  ASSERT_OK_AND_ASSIGN(const auto snapshots, client().ListSnapshots(midcoder_.name()));
+  ASSERT_OK_AND_ASSIGN(const auto snapshots, client().ListSnapshots({.midcoder = midcoder_.name()}));
   ASSERT_THAT(snapshots, SizeIs(1));
   ASSERT_OK_AND_ASSIGN(const v1::Snapshot snapshot, client().GetSnapshot(snapshots[0].name()));
   EXPECT_EQ(snapshot.midcoder(), midcoder_.name());
@@ -86,7 +86,7 @@ TEST_F(MidcoderFileCallsTest, SnapshotsAreDeleted) {
   EXPECT_OK(client().DeleteSnapshot(name));
   EXPECT_THAT(client().GetSnapshot(name), FailsWith(absl::StatusCode::kNotFound, "SNAPSHOT_NOT_FOUND"));
   EXPECT_THAT(client().DeleteSnapshot(name), FailsWith(absl::StatusCode::kNotFound, "SNAPSHOT_NOT_FOUND"));
-  ASSERT_OK_AND_ASSIGN(const auto left, client().ListSnapshots(midcoder_.name()));
+  ASSERT_OK_AND_ASSIGN(const auto left, client().ListSnapshots({.midcoder = midcoder_.name()}));
   EXPECT_THAT(left, IsEmpty());
 }
 

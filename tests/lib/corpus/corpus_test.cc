@@ -310,6 +310,19 @@ TEST_F(CorpusTest, FilesWithoutTokensAreEmpty) {
   EXPECT_THAT(LoadFile("a.jsonl", Line("") + Line("")), IsError(kInvalid, reason::kEmptyInput));
 }
 
+TEST_F(CorpusTest, BinFilesThatLookLike32BitsAreRefusedUnlessTheirTypeIsSaid) {
+  const std::vector<uint32_t> ids = {1, 2, 3, 4, 5, 6, 7, 8};
+  const std::string wide = LittleEndian<uint32_t>(ids);
+  const auto refused = LoadBin(wide, "");
+  EXPECT_THAT(refused, IsError(kInvalid, reason::kConfigInvalid));
+  EXPECT_THAT(refused, MessageHas("token_dtype to \"uint32\""));
+  EXPECT_EQ((*LoadBin(wide, "uint32"))->tokens(), 8);
+  EXPECT_EQ((*LoadBin(wide, "uint16"))->tokens(), 16) << "what is said is so";
+  EXPECT_EQ((*LoadBin(wide.substr(4), ""))->tokens(), 14) << "so few may be chance";
+  EXPECT_EQ((*LoadBin(wide + LittleEndian<uint16_t>({9}), ""))->tokens(), 17) << "no whole number of 32-bit ids";
+  EXPECT_EQ((*LoadBin(LittleEndian<uint16_t>({0, 1}) + wide, ""))->tokens(), 18) << "one is not 0";
+}
+
 TEST_F(CorpusTest, BinFilesThatCannotBeReadAreRefused) {
   EXPECT_THAT(LoadBin("abc", "uint16"), IsError(kInvalid, reason::kFileCorrupt));
   EXPECT_THAT(LoadBin("abcdef", "uint32"), IsError(kInvalid, reason::kFileCorrupt));

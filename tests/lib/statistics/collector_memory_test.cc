@@ -97,7 +97,7 @@ TEST_F(CollectorMemoryTest, ChosenFeaturesTakeAsMuchAsTheyAre) {
   ExpectAsEstimated({asked}, 16);
 }
 TEST_F(CollectorMemoryTest, WhereEveryFeatureIsActiveTheActivationsDecide) {
-  Asked asked = Everything(1024, MidForm::kDMlp);
+  Asked asked = Everything(256, MidForm::kDMlp);
   asked.bias = kAllActive;
   ExpectAsEstimated({asked}, 64);
 }

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include <string>
+#include <vector>
 
 #include "lib/statistics/layer_statistics.h"
 #include "tests/support/golden.h"
@@ -29,13 +30,16 @@ inline TensorMap DenseStatistics(const StatisticsRows& rows) {
   const at::Tensor active = z.gt(0).to(at::kDouble);
   const at::Tensor gate = (rows.mid.defined() ? wide(rows.mid) : p).gt(0).to(at::kDouble);
   const auto count = [](const at::Tensor& tensor) { return tensor.to(at::kLong); };
-  const at::Tensor bins = std::get<1>(at::frexp(z)).sub(1).add(16).clamp(0, 31).to(at::kLong);
+  // frexp's exponent is floor(log2 z) + 1.
+  const at::Tensor bins = std::get<1>(at::frexp(z)).add(15).clamp(0, 31).masked_fill(z.le(0), -1);
+  std::vector<at::Tensor> histogram;
+  for (int bin = 0; bin < 32; ++bin) histogram.push_back(bins.eq(bin).sum(0));
   TensorMap sums{{"counts", at::full({1}, z.size(0), at::kLong)},
                  {"act_counts", count(active.sum(0))},
                  {"act_sum", z.sum(0)},
                  {"act_sq_sum", z.square().sum(0)},
                  {"act_max", z.amax(0).to(at::kFloat)},
-                 {"act_log2_histogram", count(at::one_hot(bins, 32).mul(active.unsqueeze(2)).sum(0))},
+                 {"act_log2_histogram", at::stack(histogram, 1)},
                  {"act_cov_counts_upper", count(UpperTriangle(active.t().mm(active)))},
                  {"act_cov_sum_upper", UpperTriangle(z.t().mm(z))},
                  {"act_gate_sum", z.t().mm(gate)},

@@ -169,6 +169,14 @@ TEST(ServerConfigTest, TokenTypesAreUnsignedIntegers) {
               HasSubstr("uint16"));
 }
 
+TEST(ServerConfigTest, ATokenTypeThatWasNotSaidStaysSo) {
+  const std::string corpora =
+      R"(corpus { name: "a" path: "x.bin" } corpus { name: "b" path: "x" token_dtype: "uint16" })";
+  ASSERT_OK_AND_ASSIGN(const v1::ServerConfig config, Parse(kSmallest + corpora));
+  EXPECT_EQ(config.corpus(0).token_dtype(), "") << "so that a file that looks like the other type is noticed";
+  EXPECT_EQ(config.corpus(1).token_dtype(), "uint16");
+}
+
 TEST(ReadServerConfigTest, NamesTheFileInItsComplaints) {
   EXPECT_EQ(ReasonOf(ReadServerConfig("/nowhere/server.textproto").status()), "FILE_NOT_FOUND");
   const std::string path = testing::TempDir() + "/bad_server.textproto";

@@ -10,8 +10,12 @@ namespace superpose {
 namespace {
 
 CorpusDescription Example() {
-  return {
-      "models/tiny", ".jsonl.gz", {"uploads/ab", "uploads/cd"}, "ada \"the first\"", absl::FromUnixNanos(123456789)};
+  return {"models/tiny",
+          ".jsonl.gz",
+          {"uploads/ab", "uploads/cd"},
+          "ada \"the first\"",
+          absl::FromUnixNanos(123456789),
+          ""};
 }
 
 TEST(CorpusDescriptionTest, WhatIsWrittenIsReadAgain) {
@@ -40,6 +44,28 @@ TEST(CorpusDescriptionTest, OtherFilesAnotherOrderOrFormatAreOtherContent) {
   EXPECT_FALSE(other.SameContent(Example()));
 }
 
+TEST(CorpusDescriptionTest, TheTypeOfTokensIsKeptAndTheDefaultIsUint16) {
+  const TemporaryFolder folder;
+  CorpusDescription wide = Example();
+  wide.token_dtype = "uint32";
+  ASSERT_OK(WriteDescription(folder.path(), wide));
+  ASSERT_OK_AND_ASSIGN(const CorpusDescription read, ReadDescription(folder.path()));
+  EXPECT_EQ(read.token_dtype, "uint32");
+  EXPECT_TRUE(read.SameContent(wide));
+  EXPECT_FALSE(read.SameContent(Example()));
+  CorpusDescription narrow = Example();
+  narrow.token_dtype = "uint16";
+  EXPECT_TRUE(narrow.SameContent(Example()));
+}
+
+TEST(CorpusDescriptionTest, OneOfBeforeTypesWereSaidIsRead) {
+  const TemporaryFolder folder;
+  WriteFile(folder / "corpus.json", R"({"format_version": 1, "model": "m", "format": ".bin", "owner": "a",
+                                        "uploads": ["uploads/x"], "create_time": 1})");
+  ASSERT_OK_AND_ASSIGN(const CorpusDescription read, ReadDescription(folder.path()));
+  EXPECT_EQ(read.token_dtype, "");
+}
+
 TEST(CorpusDescriptionTest, FilesAreNumberedInOrder) {
   const auto files = FilesOf(Example(), "/data/corpora/x");
   EXPECT_EQ(files, (std::vector<std::string>{"/data/corpora/x/00000.jsonl.gz", "/data/corpora/x/00001.jsonl.gz"}));
@@ -54,6 +80,8 @@ TEST(CorpusDescriptionTest, WhatIsNotOfTheFormIsCorrupt) {
         R"({"format_version": 1, "model": "m", "format": ".txt", "owner": "a", "uploads": [1], "create_time": 1})",
         R"({"format_version": 1, "model": "m", "format": ".txt", "owner": "a", "uploads": "x", "create_time": 1})",
         R"({"format_version": 1, "model": "m", "format": ".txt", "owner": "a", "uploads": ["x"], "create_time": "1"})",
+        R"({"format_version": 1, "model": "m", "format": ".bin", "owner": "a", "uploads": ["x"], "create_time": 1,
+            "token_dtype": 32})",
         R"({"format_version": 1, "model": 5, "format": ".txt", "owner": "a", "uploads": ["x"], "create_time": 1})"}) {
     WriteFile(folder / "corpus.json", text);
     EXPECT_THAT(ReadDescription(folder.path()), IsError(absl::StatusCode::kDataLoss, reason::kFileCorrupt)) << text;

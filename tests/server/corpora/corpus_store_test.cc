@@ -33,6 +33,13 @@ std::string Ids(const std::string& letters) {
   return bytes;
 }
 
+// The same ids in four bytes each.
+std::string WideIds(const std::string& letters) {
+  std::string bytes;
+  for (const char letter : letters) bytes += {letter, '\0', '\0', '\0'};
+  return bytes;
+}
+
 // While it lives, no file can be written to; files can be made, named and removed.
 class WithoutWriting {
  public:
@@ -155,6 +162,35 @@ TEST_F(CorpusStoreTest, TheSameFileTwiceIsReadTwice) {
   EXPECT_EQ(corpus->corpus->files(), 3);
   StartAgain();
   EXPECT_EQ((*registry_->FindCorpus("corpora/mine"))->corpus->tokens(), 6);
+}
+
+TEST_F(CorpusStoreTest, TokensOfFourBytesAreReadAsSuchAlsoAfterARestart) {
+  const std::string letters = "abcdefghijklmnop";
+  NewCorpus wanted = Wanted("wide", {Upload(WideIds(letters))});
+  EXPECT_THAT(store_->Create(wanted), IsError(kInvalid, reason::kConfigInvalid)) << "it looks like 32 bits";
+  wanted.token_dtype = "uint32";
+  ASSERT_OK_AND_ASSIGN(const CorpusHandle wide, store_->Create(wanted));
+  EXPECT_EQ(wide->corpus->tokens(), 16);
+  ASSERT_OK_AND_ASSIGN(const CorpusHandle narrow, Create("narrow", {Upload(Ids(letters))}));
+  EXPECT_EQ(wide->corpus->content_hash(), narrow->corpus->content_hash());
+  StartAgain();
+  ASSERT_OK_AND_ASSIGN(const CorpusHandle after, registry_->FindCorpus("corpora/wide"));
+  EXPECT_EQ(after->corpus->content_hash(), wide->corpus->content_hash());
+  EXPECT_EQ(*store_->Create(wanted), after) << "the same again";
+  wanted.token_dtype = "uint16";
+  Upload(WideIds(letters));
+  EXPECT_THAT(store_->Create(wanted), IsTaken()) << "the same file, read in another way";
+}
+
+TEST_F(CorpusStoreTest, ATypeOfTokensIsForBinFilesAndOneOfTwo) {
+  NewCorpus wanted = Wanted("mine", {Upload(Ids("abcd"))});
+  wanted.token_dtype = "int32";
+  EXPECT_THAT(store_->Create(wanted), IsError(kInvalid, reason::kConfigInvalid));
+  wanted.token_dtype = "uint16";
+  wanted.format = ".npy";
+  EXPECT_THAT(store_->Create(wanted), IsError(kInvalid, reason::kConfigInvalid));
+  wanted.format = ".bin";
+  EXPECT_OK(store_->Create(wanted));
 }
 
 TEST_F(CorpusStoreTest, WithoutANameTheContentNamesIt) {

@@ -106,6 +106,9 @@ TEST_F(JobWatchTest, AReaderThatStandsStillDoesNotKeepTheServerFromStopping) {
   for (int step = 1; step < 100; ++step) manager_.Tell(JobAt(step));
   service_.Stop();
   server_->Shutdown(std::chrono::system_clock::now());
+  v1::WatchJobResponse unread;
+  while (reader_->Read(&unread)) {
+  }
   EXPECT_FALSE(reader_->Finish().ok());
   manager_.Tell(JobAt(100));  // nobody listens any more
   EXPECT_EQ(metrics_.open_requests(), 0);

@@ -6,10 +6,22 @@ lab.activations("The cat sat", layer=2).to_frame()
 """
 
 from superpose.activations import Activations
+from superpose.analyses import Analyses
+from superpose.answers import (
+    DecoderNeighbors,
+    DecoderSimilarities,
+    FeatureUnits,
+    FrequencyProducts,
+    NoiseModel,
+    PreActivations,
+    PredictedDecoders,
+)
 from superpose.corpora import Corpus
 from superpose.errors import (
+    Aborted,
     AlreadyExists,
     Cancelled,
+    DataLoss,
     DeadlineExceeded,
     Error,
     FailedPrecondition,
@@ -17,14 +29,20 @@ from superpose.errors import (
     InvalidArgument,
     JobFailed,
     NotFound,
+    OutOfRange,
+    PermissionDenied,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
+    Unimplemented,
 )
+from superpose.features import Band, band, live
 from superpose.jobs import Job
 from superpose.lab import Lab, ServerInfo, connect
 from superpose.memory import MemoryEstimate
 from superpose.midcoder import Midcoder
 from superpose.model import Model, Transcoder
+from superpose.plots import SnapshotPlots
 from superpose.prompts import Intervention, MlpTensors
 from superpose.self_test import SelfTest, SelfTestFigures
 from superpose.snapshot import Snapshot
@@ -33,13 +51,21 @@ from superpose.tensor import Tensor
 __version__ = "0.1.0"
 
 __all__ = [
+    "Aborted",
     "Activations",
     "AlreadyExists",
+    "Analyses",
+    "Band",
     "Cancelled",
     "Corpus",
+    "DataLoss",
     "DeadlineExceeded",
+    "DecoderNeighbors",
+    "DecoderSimilarities",
     "Error",
     "FailedPrecondition",
+    "FeatureUnits",
+    "FrequencyProducts",
     "Internal",
     "Intervention",
     "InvalidArgument",
@@ -50,14 +76,24 @@ __all__ = [
     "Midcoder",
     "MlpTensors",
     "Model",
+    "NoiseModel",
     "NotFound",
+    "OutOfRange",
+    "PermissionDenied",
+    "PreActivations",
+    "PredictedDecoders",
     "ResourceExhausted",
     "SelfTest",
     "SelfTestFigures",
     "ServerInfo",
     "Snapshot",
+    "SnapshotPlots",
     "Tensor",
     "Transcoder",
+    "Unauthenticated",
     "Unavailable",
+    "Unimplemented",
+    "band",
     "connect",
+    "live",
 ]

@@ -1,5 +1,10 @@
 """What to do about an error, by its reason, where its message does not say it already."""
 
+# The server gives a reason with each of its errors.
+_ON_THE_WAY = (
+    "That was not the server itself but something on the way to it, such as a proxy: is the address the server's?"
+)
+
 _BY_REASON = {
     "ARTIFACT_NOT_FOUND": "lab.snapshots(), lab.midcoders() and lab.corpora() list what there is.",
     "CONTEXT_EXCEEDED": "Cut the text or the sequence, or give several shorter ones.",
@@ -12,9 +17,11 @@ _BY_REASON = {
     "DEADLINE_PASSED": "The server is busy: ask again, or with a larger timeout.",
     "DEVICE_UNAVAILABLE": "Whoever runs the server must name another device in its config.",
     "EMPTY_INPUT": "Give at least one text, one token or one file that is not empty.",
+    "EMPTY_SELECTION": "snapshot.frequencies() says how often features are active; lo and hi of a band are log10.",
     "FEATURE_OUT_OF_RANGE": "Features are counted from 0; lab.transcoder(..).d_sae says how many there are.",
     "FILE_CORRUPT": "The file is cut or damaged: fetch it again.",
     "FILE_NOT_FOUND": "Paths that the server reads are on its disk, not on yours.",
+    "FREQUENCIES_MISSING": 'Take those of a snapshot: superpose.band(lo, hi, by="snapshot"), where one is asked.',
     "GATED_MLP": "Midcoders need an MLP without gate, as GPT-2 has it.",
     "INPUT_CHANGED": "Something was replaced meanwhile: submit the work again.",
     "INVALID_UTF8": 'Texts must be valid: text.encode(errors="replace").decode() makes them so.',
@@ -23,9 +30,11 @@ _BY_REASON = {
     "JOB_CRASHED": "The server ended while it ran, more than once: its log says why. A smaller batch_size may help.",
     "JOB_NOT_FINISHED": "job.wait() waits for its end; job.cancel() ends it.",
     "JOB_NOT_FOUND": "lab.jobs() lists the jobs.",
+    "JOB_WITHOUT_STATISTICS": "job.progress says what a job has counted; trainings count with statistics=True.",
     "LAYER_OUT_OF_RANGE": "Layers are counted from 0; lab.models() lists the layers that have transcoders.",
     "LEASE_LOST": "Another worker took the job over: look at it again.",
-    "MEMORY_EXCEEDED": "Take a smaller batch_size, or wait; lab.estimate_training(..) says what would fit.",
+    "MEMORY_EXCEEDED": "Take a smaller batch_size, or wait; lab.estimate_training(..) and lab.estimate_statistics(..) "
+    "say what would fit.",
     "MIDCODER_NOT_FOUND": "lab.midcoders() lists the midcoders.",
     "MODEL_NOT_FOUND": "lab.models() lists the models; lab.load_model(..) loads one.",
     "OUT_OF_MEMORY": "Take a smaller batch_size or fewer sequences at a time, or wait until other work has ended.",
@@ -38,7 +47,10 @@ _BY_REASON = {
     "SELECTOR_AMBIGUOUS": "There are several: say which, with model=.. or transcoder=..",
     "SHUTTING_DOWN": "The server is stopping: jobs go on when it is started again.",
     "SLICE_OUT_OF_RANGE": "The tensor's .shape says how large it is.",
+    "SNAPSHOTS_OVERLAP": "snapshot.settings['sequences'] are those that a snapshot counted.",
+    "SNAPSHOT_MISMATCH": "snapshot.compare(other) lists the settings in which two snapshots differ.",
     "SNAPSHOT_NOT_FOUND": "lab.snapshots() lists the snapshots.",
+    "SNAPSHOT_TENSOR_MISSING": "Collect again, with that group or a midcoder: lab.collect_statistics(..).",
     "STORAGE_FAILED": "The server's database failed: its log says why.",
     "STORAGE_FULL": "The server's disk is full: delete midcoders or corpora that nobody needs, or ask whoever runs it.",
     "STORAGE_READ_ONLY": "Whoever runs the server must let it write to its data folder.",
@@ -52,10 +64,24 @@ _BY_REASON = {
     "UPLOAD_NOT_FOUND": "Uploads of which nothing was made are removed after a week: send the file again.",
 }
 
-# For failures of the network, which have no reason.
+# For failures of the network and of what stands on the way, which have no reason.
 _BY_CODE = {
+    "ABORTED": "Something else came between: ask again.",
+    "ALREADY_EXISTS": "Take another name, or delete what has it.",
+    "CANCELLED": "The call was ended from here or on the way, not by the server: ask again if it is still wanted.",
+    "DATA_LOSS": "What came is damaged: ask again; if it stays so, a file on the server's disk is.",
     "DEADLINE_EXCEEDED": "It may come with more time: superpose.connect(.., timeout=..), or `timeout` of the call.",
+    "FAILED_PRECONDITION": _ON_THE_WAY,
+    "INTERNAL": "The server's log may say why.",
+    "INVALID_ARGUMENT": _ON_THE_WAY,
+    "NOT_FOUND": _ON_THE_WAY,
+    "OUT_OF_RANGE": _ON_THE_WAY,
+    "PERMISSION_DENIED": _ON_THE_WAY,
+    "RESOURCE_EXHAUSTED": "The message is larger than the server takes: give less at a time.",
+    "UNAUTHENTICATED": _ON_THE_WAY,
+    "UNAVAILABLE": "Ask again in a moment. Jobs go on without a connection.",
     "UNIMPLEMENTED": "The server is older than this client: lab.info().version says which it is.",
+    "UNKNOWN": "The server's log may say why.",
 }
 
 

@@ -9,18 +9,22 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
-_ENDINGS = (".parquet", ".arrow", ".jsonl", ".jsonl.gz", ".txt", ".txt.gz")
+from superpose._splits import ENDINGS, chosen_splits, files_in
 
 
-def documents_of(source: Any, column: str) -> Iterator[str]:
-    """The texts of a file, a dataset's folder, or an iterable of texts or of mappings that have `column`."""
+def documents_of(source: Any, column: str, split: str | None) -> Iterator[str]:
+    """The texts of a file, of a split of a dataset, or of an iterable of texts or of mappings that have `column`."""
     if isinstance(source, (str, os.PathLike)):
         path = pathlib.Path(source)
         if not path.exists():
             raise FileNotFoundError(f"there is no file or folder {path}")
-        files = _files_in(path) if path.is_dir() else [path]
+        files = files_in(path, split) if path.is_dir() else [path]
         for file in files:
             yield from _read(file, column)
+        return
+    if isinstance(source, Mapping):  # a dataset's splits
+        for name in chosen_splits(source, split, "the dataset"):
+            yield from documents_of(source[name], column, split)
         return
     if not isinstance(source, Iterable):
         raise TypeError(f"give a path, a dataset or texts, not {type(source).__name__}")
@@ -38,27 +42,6 @@ def _text_of(item: Any, column: str, where: str) -> str:
     return item
 
 
-def _files_in(folder: pathlib.Path) -> list[pathlib.Path]:
-    """A folder's data files in order: as the dataset's own list has them, else by name."""
-    if (folder / "dataset_dict.json").exists():
-        splits = json.loads((folder / "dataset_dict.json").read_text()).get("splits", [])
-        raise ValueError(f"{folder} holds several splits: give the folder of one of {', '.join(splits)}")
-    state_file = folder / "state.json"
-    if state_file.exists():
-        state = json.loads(state_file.read_text())
-        if state.get("_indices_files") or state.get("_indices_data_files"):
-            raise ValueError(f"{folder} was shuffled or filtered without being rewritten: save flatten_indices() of it")
-        return [folder / entry["filename"] for entry in state["_data_files"]]
-    hidden = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    files = sorted(path for path in hidden if path.name.endswith(_ENDINGS))
-    if not files:
-        raise ValueError(f"{folder} has no files that end in {', '.join(_ENDINGS)}")
-    kinds = {path.suffixes[-2] if path.suffix == ".gz" else path.suffix for path in files}
-    if len(kinds) > 1:
-        raise ValueError(f"{folder} has files of several kinds, {', '.join(sorted(kinds))}: give those of one")
-    return files
-
-
 def _read(path: pathlib.Path, column: str) -> Iterator[str]:
     if path.suffix in (".parquet", ".arrow"):
         yield from _read_table(path, column)
@@ -66,7 +49,7 @@ def _read(path: pathlib.Path, column: str) -> Iterator[str]:
     stem = path.name.removesuffix(".gz")
     opener = gzip.open if path.name.endswith(".gz") else open
     if not stem.endswith((".txt", ".jsonl")):
-        raise ValueError(f"{path} must end in one of {', '.join(_ENDINGS)}")
+        raise ValueError(f"{path} must end in one of {', '.join(ENDINGS)}")
     with opener(path, "rb") as file:
         yield from ([file.read().decode()] if stem.endswith(".txt") else _read_lines(file, column, path))
 

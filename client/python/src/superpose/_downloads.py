@@ -12,7 +12,7 @@ import google_crc32c
 
 from superpose._connection import Persistence
 from superpose._progress import tqdm
-from superpose.errors import Error, Internal, Unavailable
+from superpose.errors import DataLoss, Error, Unavailable
 
 
 def download(
@@ -66,12 +66,12 @@ def _fill(chunks_from: Callable[[int], Iterator[Any]], file: BinaryIO, bar: Any)
 def _size(chunk: Any, known: int | None) -> int:
     """The file's size, which must stay what it was when a stream is opened again."""
     if known is not None and chunk.size_bytes not in (0, known):
-        raise Internal("DATA_LOSS", "", "the file is not what it was: export it anew")
+        raise DataLoss("DATA_LOSS", "", "the file is not what it was: export it anew")
     return int(chunk.size_bytes) if known is None else known
 
 
 def _check(chunk: Any, expected_offset: int) -> None:
     if chunk.offset != expected_offset:
-        raise Internal("DATA_LOSS", "", f"a piece at byte {chunk.offset} came where {expected_offset} was due")
+        raise DataLoss("DATA_LOSS", "", f"a piece at byte {chunk.offset} came where {expected_offset} was due")
     if google_crc32c.value(chunk.data) != chunk.crc32c:
         raise Unavailable("UNAVAILABLE", "", f"the checksum of {len(chunk.data)} bytes at {chunk.offset} is wrong")

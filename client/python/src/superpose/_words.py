@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.message import Message
@@ -33,14 +34,24 @@ def _prefix(enum: Any) -> str:
 
 
 def settings(spec: Message) -> dict[str, Any]:
-    """The fields of a spec that are set, by the names and words of the arguments that they come from."""
+    """The fields of a spec that are set, by the names and words of the arguments that they come from; messages in it
+    are dicts of their own."""
     return {_ARGUMENTS.get(field.name, field.name): _plain(field, value) for field, value in spec.ListFields()}
 
 
 def _plain(field: Any, value: Any) -> Any:
-    if field.enum_type is not None:
-        return field.enum_type.values_by_number[value].name.removeprefix(_enum_prefix(field.enum_type)).lower()
-    return value if isinstance(value, (str, int, float)) else list(value)
+    if isinstance(value, Message):
+        return settings(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if not isinstance(value, (str, int, float)):
+        return [_plain(field, one) for one in value]
+    return _word(field.enum_type, value) if field.enum_type is not None else value
+
+
+def _word(descriptor: Any, value: Any) -> str:
+    found = descriptor.values_by_number.get(value)
+    return str(value) if found is None else found.name.removeprefix(_enum_prefix(descriptor)).lower()
 
 
 def _enum_prefix(descriptor: Any) -> str:

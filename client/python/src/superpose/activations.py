@@ -12,6 +12,7 @@ import scipy.sparse
 
 from superpose import _display
 from superpose._tokens import bos_rows, position_of_rows, sequence_of_rows
+from superpose.features import make_selector, read_ids
 from superpose.self_test import figures_from
 from superpose.v1 import feature_service_pb2, model_pb2, tensor_pb2
 
@@ -194,15 +195,7 @@ def _token_ids(value: Any, most_dimensions: int) -> np.ndarray:
 
 def read_features(value: Any) -> list[int]:
     """Feature ids from ids or from a mask over all features, ascending and each once."""
-    array = np.asarray(value)
-    if array.dtype == bool:
-        array = np.flatnonzero(array)
-    array = np.atleast_1d(array)
-    if array.size == 0:
-        raise ValueError("features is empty: leave it out to keep all")
-    if array.dtype.kind not in "iu" or array.ndim != 1:
-        raise TypeError(f"features are ids in one dimension, or a mask; not {array.dtype} of shape {array.shape}")
-    return np.unique(array).tolist()
+    return np.unique(read_ids(value)).tolist()
 
 
 def make_query(
@@ -220,8 +213,11 @@ def make_query(
         if top_k < 1:
             raise ValueError(f"top_k is {top_k}: it must be 1 or more, or None to keep all")
         query.top_k = top_k
-    if features is not None:
+    selector = make_selector(features)
+    if selector is not None and selector.HasField("ids"):
         query.feature_ids.extend(read_features(features))
+    elif selector is not None:
+        query.features.CopyFrom(selector)
     put_input(query, given, prepend_bos=prepend_bos, parse_special=parse_special)
     return query
 

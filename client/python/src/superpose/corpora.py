@@ -136,6 +136,16 @@ def corpus_files(data: Any) -> Iterator[tuple[str, list[pathlib.Path | BinaryIO]
         yield _write(data, file), [file]
 
 
+def check_token_dtype(token_dtype: str | None, ending: str) -> None:
+    """Whether it is one, for files that it is for."""
+    if token_dtype is None:
+        return
+    if token_dtype not in ("uint16", "uint32"):
+        raise ValueError(f'token_dtype is {token_dtype!r}: it must be "uint16" or "uint32"')
+    if ending != ".bin":
+        raise ValueError(f"token_dtype is for .bin files, and this is {ending}: leave it out")
+
+
 def _paths_of(data: Any) -> list[pathlib.Path] | None:
     """The paths that were given, folders listed; None when something else was."""
     given = [data] if isinstance(data, os.PathLike) else data

@@ -50,12 +50,28 @@ class InvalidArgument(Error, ValueError):
     """An argument is wrong whatever the server holds."""
 
 
+class OutOfRange(InvalidArgument, IndexError):
+    """An argument is beyond the end of something."""
+
+
 class NotFound(Error, LookupError):
     """There is no model, transcoder, corpus, midcoder, snapshot or job of that name."""
 
 
 class AlreadyExists(Error):
     """Something of that name exists, or a request id was used before for another request."""
+
+
+class PermissionDenied(Error, PermissionError):
+    """The server's config does not open it to callers: a folder to load from."""
+
+
+class Unauthenticated(Error, PermissionError):
+    """Something on the way asks who is calling; the server itself never does."""
+
+
+class Aborted(Error):
+    """Something else came between: the same call again goes on, or begins again."""
 
 
 class FailedPrecondition(Error):
@@ -82,6 +98,14 @@ class Internal(Error):
     """Something failed inside the server or on the way, and it is nobody's input."""
 
 
+class DataLoss(Internal):
+    """What was sent or stored came back damaged."""
+
+
+class Unimplemented(Error, NotImplementedError):
+    """The server does not know the call: it is of another version."""
+
+
 class JobFailed(Error):
     """A job ended with an error, which this carries.
 
@@ -102,16 +126,20 @@ class JobFailed(Error):
 
 _BY_CODE: dict[str, type[Error]] = {
     "INVALID_ARGUMENT": InvalidArgument,
-    "OUT_OF_RANGE": InvalidArgument,
+    "OUT_OF_RANGE": OutOfRange,
     "NOT_FOUND": NotFound,
     "ALREADY_EXISTS": AlreadyExists,
+    "PERMISSION_DENIED": PermissionDenied,
+    "UNAUTHENTICATED": Unauthenticated,
+    "ABORTED": Aborted,
     "FAILED_PRECONDITION": FailedPrecondition,
     "RESOURCE_EXHAUSTED": ResourceExhausted,
     "UNAVAILABLE": Unavailable,
     "DEADLINE_EXCEEDED": DeadlineExceeded,
     "CANCELLED": Cancelled,
     "INTERNAL": Internal,
-    "DATA_LOSS": Internal,
+    "DATA_LOSS": DataLoss,
+    "UNIMPLEMENTED": Unimplemented,
     "UNKNOWN": Internal,
 }
 
@@ -119,7 +147,7 @@ _CODE_NAMES: dict[int, str] = {code.value[0]: code.name for code in grpc.StatusC
 
 
 def make_error(code: str, reason: str, message: str) -> Error:
-    """The exception for a status code's name; codes without a class of their own are plain `Error`."""
+    """The exception for a status code's name; codes that there are not are plain `Error`."""
     return _BY_CODE.get(code, Error)(code, reason, message)
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import datetime
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from superpose import _display, _words
+from superpose._answer import Answer, read_answer
 from superpose._connection import Backoff, Connection
 from superpose._progress import ProgressBar
-from superpose.errors import Cancelled, DeadlineExceeded, Error, JobFailed, Unavailable, job_failed
-from superpose.midcoder import Midcoder, evaluation_series, get_midcoder
-from superpose.v1 import job_pb2, job_service_pb2
+from superpose.answers import present
+from superpose.errors import Cancelled, DeadlineExceeded, Error, JobFailed, NotFound, Unavailable, job_failed
+from superpose.midcoder import evaluation_series, get_midcoder
+from superpose.snapshot import Snapshot, get_snapshot, list_snapshots
+from superpose.v1 import job_pb2, job_service_pb2, statistics_service_pb2
 
 _ENDED = frozenset({job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, job_pb2.JOB_STATE_CANCELLED})
 _FRAME_COLUMNS = ["job", "kind", "state", "done", "total", "unit", "owner", "created", "ended", "error"]
@@ -44,7 +47,8 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """``"train_midcoder"`` or ``"evaluate_midcoder"``."""
+        """``"train_midcoder"``, ``"evaluate_midcoder"``, ``"collect_statistics"``, ``"merge_snapshots"`` or
+        ``"analyze_snapshot"``."""
         return self._proto.WhichOneof("spec") or ""
 
     @property
@@ -118,10 +122,11 @@ class Job:
                 bar.show(self._proto, away=not answers)
         return self
 
-    def result(self, timeout: float | None = None) -> Midcoder | pd.Series:
+    def result(self, timeout: float | None = None) -> Any:
         """What it made, once it has succeeded: waits for that, without a progress bar.
 
-        A training job gives its midcoder, an evaluation its figures. Raises JobFailed or Cancelled when it did not
+        A training job gives its midcoder, an evaluation its figures, a collection or a merge its `Snapshot`, an
+        analysis what the method of `Snapshot` gives that asked for it. Raises JobFailed or Cancelled when it did not
         succeed, DeadlineExceeded after `timeout` seconds, and ValueError when it made several: see `results`.
         """
         results = self.results(timeout)
@@ -133,16 +138,64 @@ class Job:
         """What it made, as a list; otherwise as `result`.
 
         A training job gives a midcoder for each transcoder that was asked for, in that order; with a grid one for each
-        combination of each, in the order that `Lab.train_midcoder` tells.
+        combination of each, in the order that `Lab.train_midcoder` tells. A collection gives a snapshot for each
+        transcoder.
         """
         self.wait(progress=False, timeout=timeout)
+        self._check_succeeded()
+        match self._proto.WhichOneof("result"):
+            case "evaluation":
+                return [evaluation_series(self._proto.evaluation)]
+            case "collected_snapshots":
+                return [get_snapshot(self._connection, name) for name in self._proto.collected_snapshots.snapshots]
+            case "analysis":
+                return [present(self._answer(), self._ranks)]
+            case _:
+                return [get_midcoder(self._connection, name) for name in self._proto.trained_midcoders.midcoders]
+
+    def _check_succeeded(self) -> None:
         if self._proto.state == job_pb2.JOB_STATE_FAILED:
             raise job_failed(self._proto.error, self.name)
         if self._proto.state == job_pb2.JOB_STATE_CANCELLED:
             raise Cancelled("CANCELLED", "JOB_CANCELLED", f"{self.name} was cancelled")
-        if self._proto.WhichOneof("result") == "evaluation":
-            return [evaluation_series(self._proto.evaluation)]
-        return [get_midcoder(self._connection, name) for name in self._proto.trained_midcoders.midcoders]
+
+    def _answer(self) -> Answer:
+        """What an analysis found, which must have ended."""
+        self._check_succeeded()
+        return read_answer(self._connection, self._proto.analysis, self.name)
+
+    def _ranks(self) -> pd.DataFrame:
+        try:
+            return get_snapshot(self._connection, self._proto.analysis.spec.snapshot)._ranks()
+        except NotFound:  # deleted since; the answer stays
+            return pd.DataFrame({"log10_freq": [], "rank": [], "count": []}, dtype=float)
+
+    def snapshot(self, labels: Mapping[str, str] | None = None, *, timeout: float = 600.0) -> Snapshot:
+        """Takes a snapshot of the statistics that it has counted so far, at its next step, while it goes on.
+
+        Of a job that has ended: the snapshot that it left. For jobs of several layers see `take_snapshots`. Raises
+        FailedPrecondition / JOB_WITHOUT_STATISTICS for a job that collects none, or has counted nothing yet.
+
+        Args:
+            labels: Words for it.
+            timeout: Seconds until it must be stored.
+        """
+        transcoders = getattr(getattr(self._proto, self.kind, None), "transcoders", [])
+        if len(transcoders) > 1:
+            raise ValueError(f"{self.name} collects {len(transcoders)} snapshots: take_snapshots() takes them all")
+        return self.take_snapshots(labels, timeout=timeout)[0]
+
+    def take_snapshots(self, labels: Mapping[str, str] | None = None, *, timeout: float = 600.0) -> list[Snapshot]:
+        """As `snapshot`: a snapshot for each transcoder, all at the same step."""
+        request = statistics_service_pb2.TakeSnapshotRequest(job=self.name, labels=labels)
+        response = self._connection.call(
+            self._connection.statistics.TakeSnapshot, request, timeout=timeout, retry=False
+        )
+        return [Snapshot(self._connection, proto) for proto in response.snapshots]
+
+    def snapshots(self) -> pd.DataFrame:
+        """The snapshots that it has left until now, automatic ones among them: a row each, newest first."""
+        return list_snapshots(self._connection, job=self.name)
 
     def cancel(self) -> Job:
         """Cancels it: at once when it waits, within moments when it runs.

@@ -17,9 +17,11 @@ import pandas as pd
 
 from superpose import _display, _words
 from superpose._connection import Connection, Persistence
+from superpose._naming import Layers, Names, is_one, model_name, selectors, transcoder_selector
+from superpose._training import training_spec
 from superpose._uploads import upload_file
 from superpose.activations import Activations, Input, assemble, make_query, read_input
-from superpose.corpora import Corpus, corpora_frame, corpus_files, corpus_from
+from superpose.corpora import Corpus, check_token_dtype, corpora_frame, corpus_files, corpus_from
 from superpose.errors import Error, ResourceExhausted, Unavailable
 from superpose.jobs import Job, jobs_frame
 from superpose.memory import MemoryEstimate, estimate_from, in_words
@@ -36,23 +38,22 @@ from superpose.prompts import (
     read_which,
 )
 from superpose.snapshot import Snapshot, get_snapshot, list_snapshots
+from superpose.statistics import Midcoders, merge_spec, statistics_spec
 from superpose.tokenizing import tokenize_documents
 from superpose.v1 import (
     corpus_service_pb2,
     feature_service_pb2,
     job_pb2,
     job_service_pb2,
-    midcoder_pb2,
     midcoder_service_pb2,
     model_pb2,
     model_service_pb2,
     prompt_service_pb2,
     server_config_pb2,
     server_service_pb2,
+    statistics_pb2,
+    statistics_service_pb2,
 )
-
-Layers = int | Sequence[int]
-Names = str | Sequence[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +151,7 @@ class Lab:
 
     def model(self, name: str | None = None) -> Model:
         """A model, for its sizes, its transcoders and its processed weights."""
-        request = model_service_pb2.GetModelRequest(name=_model_name(name))
+        request = model_service_pb2.GetModelRequest(name=model_name(name))
         return Model(self._connection, self._connection.call(self._connection.models.GetModel, request).model)
 
     def transcoder(self, which: int | str, model: str | None = None) -> Transcoder:
@@ -204,7 +205,7 @@ class Lab:
         entry = server_config_pb2.TranscoderEntry(
             layer=operator.index(layer), path=path, id=id, log_sparsity_path=log_sparsity_path, input=input
         )
-        request = model_service_pb2.LoadTranscoderRequest(model=_model_name(model), transcoder=entry, replace=replace)
+        request = model_service_pb2.LoadTranscoderRequest(model=model_name(model), transcoder=entry, replace=replace)
         loaded = self._connection.call(self._connection.models.LoadTranscoder, request, timeout=timeout, retry=False)
         return Transcoder(self._connection, loaded.transcoder)
 
@@ -227,7 +228,7 @@ class Lab:
         else:
             self._connection.call(
                 self._connection.models.UnloadModel,
-                model_service_pb2.UnloadModelRequest(name=_model_name(name)),
+                model_service_pb2.UnloadModelRequest(name=model_name(name)),
                 timeout=timeout,
                 retry=False,
             )
@@ -243,7 +244,14 @@ class Lab:
         return corpus_from(self._connection.call(self._connection.corpora.GetCorpus, request).corpus)
 
     def upload_corpus(
-        self, name: str | None, data: Any, *, model: str | None = None, progress: bool = True, timeout: float = 1800.0
+        self,
+        name: str | None,
+        data: Any,
+        *,
+        model: str | None = None,
+        token_dtype: str | None = None,
+        progress: bool = True,
+        timeout: float = 1800.0,
     ) -> Corpus:
         """Sends a corpus of your own and waits until the server has read it; colleagues see it too.
 
@@ -255,12 +263,14 @@ class Lab:
             data: A text (one document); a list of texts (a document each); a numpy array of token ids, 1-D (cut into
                 sequences as text is) or 2-D (its rows are the sequences, as they are); or the `pathlib.Path` of a file
                 or a folder, or a list of them, all of one kind: .txt, .jsonl (``{"text": ..}`` a line; both also as
-                .gz or .zst), .npy or .bin (uint16).
+                .gz or .zst), .npy or .bin (little-endian).
             model: Whose tokenizer and vocabulary it is read with.
+            token_dtype: What .bin files hold: ``"uint16"``, which is meant when nothing is said, or ``"uint32"``.
             progress: Whether to show bars.
             timeout: Seconds that reading it may take the server, once it is there.
         """
         with corpus_files(data) as (ending, files):
+            check_token_dtype(token_dtype, ending)
             uploads = [
                 upload_file(self._connection, file, progress=progress, description=getattr(file, "name", "upload"))
                 if isinstance(file, pathlib.Path)
@@ -268,7 +278,11 @@ class Lab:
                 for file in files
             ]
         request = corpus_service_pb2.CreateCorpusRequest(
-            corpus_id=_display.short_name(name or ""), model=_model_name(model), uploads=uploads, format=ending
+            corpus_id=_display.short_name(name or ""),
+            model=model_name(model),
+            uploads=uploads,
+            format=ending,
+            token_dtype=token_dtype or "",
         )
         response = self._connection.call(self._connection.corpora.CreateCorpus, request, timeout=timeout)
         return corpus_from(response.corpus)
@@ -285,6 +299,7 @@ class Lab:
         *,
         model: str | None = None,
         column: str = "text",
+        split: str | None = "train",
         shard_tokens: int = 100_000_000,
         progress: bool = True,
     ) -> list[pathlib.Path]:
@@ -296,11 +311,13 @@ class Lab:
         Args:
             source: A .txt (one document), .jsonl, .txt.gz or .jsonl.gz file; a .parquet or .arrow file or the folder
                 of a Hugging Face dataset (these need ``pip install 'superpose[datasets]'``); a dataset that is loaded;
-                or texts.
+                or texts. Hidden files and folders in a folder are passed over.
             out: A folder, for shards ``tokens-00000.npy`` .., or a file that ends in .npy. Neither may be there
                 already.
             model: Whose tokenizer.
             column: What the text is called in a dataset and in .jsonl files.
+            split: Which part of a dataset that has several, such as ``"validation"``; None takes all. The names of
+                files and folders tell, as on the Hugging Face Hub; a folder in which none does is taken whole.
             shard_tokens: Most tokens of a shard.
             progress: Whether to show a bar.
         """
@@ -310,6 +327,7 @@ class Lab:
             source,
             out,
             column=column,
+            split=split,
             shard_tokens=shard_tokens,
             progress=progress,
         )
@@ -334,7 +352,7 @@ class Lab:
         """
         texts = [text] if isinstance(text, str) else list(text)
         request = model_service_pb2.TokenizeRequest(
-            model=_model_name(model), texts=texts, prepend_bos=prepend_bos, parse_special=parse_special
+            model=model_name(model), texts=texts, prepend_bos=prepend_bos, parse_special=parse_special
         )
         response = self._connection.call(self._connection.models.Tokenize, request)
         ids = [np.array(one.token_ids, dtype=np.int32) for one in response.texts]
@@ -354,7 +372,7 @@ class Lab:
         return list(self._detokenize(np.asarray(tokens), model).tokens)
 
     def _detokenize(self, tokens: np.ndarray, model: str | None) -> model_service_pb2.DetokenizeResponse:
-        request = model_service_pb2.DetokenizeRequest(model=_model_name(model), token_ids=tokens.tolist())
+        request = model_service_pb2.DetokenizeRequest(model=model_name(model), token_ids=tokens.tolist())
         return self._connection.call(self._connection.models.Detokenize, request)
 
     # Activations.
@@ -382,17 +400,18 @@ class Lab:
             transcoder: Its name, in place of `layer`. Several give a dict by the names that were given.
             model: Whose transcoder.
             top_k: Keep only the k largest activations of each token; None keeps all.
-            features: Keep only these features: ids, or a mask [d_sae]. Applied before `top_k`.
+            features: Keep only these features, as `Analyses` says: ids, a mask [d_sae], or a band of the
+                frequencies of training, such as ``superpose.band(-3, -2)``. Applied before `top_k`.
             prepend_bos: Whether a BOS goes before each text. It is never doubled, and never put before token ids.
             parse_special: Whether the text of a special token is that token.
             timeout: Seconds for a single reply, in place of the connection's.
         """
-        selectors = _selectors(layer, transcoder, model)
+        asked = selectors(layer, transcoder, model)
         given = read_input(text_or_tokens)
 
         def query(part: Input) -> feature_service_pb2.ActivationsQuery:
             return make_query(
-                list(selectors.values()),
+                list(asked.values()),
                 part,
                 top_k=top_k,
                 features=features,
@@ -402,8 +421,8 @@ class Lab:
 
         parts = self._activation_parts(given, query, timeout)
         found = assemble(parts, self._bos_token_id(parts[0].layers[0].provenance))
-        by_key = dict(zip(selectors, found, strict=True))
-        return found[0] if _is_one(layer, transcoder) else by_key
+        by_key = dict(zip(asked, found, strict=True))
+        return found[0] if is_one(layer, transcoder) else by_key
 
     def _activation_parts(
         self, given: Input, query: Any, timeout: float | None
@@ -484,7 +503,7 @@ class Lab:
             prompt=_prompt(text_or_tokens, model, prepend_bos, parse_special),
             layer=operator.index(layer),
             which=names,
-            transcoder="" if transcoder is None else _transcoder_selector(transcoder, model),
+            transcoder="" if transcoder is None else transcoder_selector(transcoder, model),
             midcoder="" if midcoder_name is None else _display.full_name("midcoders", midcoder_name),
         )
         persistence = Persistence()
@@ -563,7 +582,7 @@ class Lab:
         """
         request = prompt_service_pb2.InterveneRequest(
             prompt=_prompt(text_or_tokens, model, prepend_bos, parse_special),
-            settings=read_settings(set, lambda owner: _transcoder_selector(owner, model)),
+            settings=read_settings(set, lambda owner: transcoder_selector(owner, model)),
             mode=_words.to_enum(prompt_service_pb2.InterventionMode, mode, "mode"),
             top_k=k,
         )
@@ -604,14 +623,159 @@ class Lab:
         """
         selector = ""
         if layer is not None or transcoder is not None:
-            (selector,) = _selectors(layer, transcoder, model).values()
+            (selector,) = selectors(layer, transcoder, model).values()
         return import_midcoder(
             self._connection, path, selector, progress=progress, timeout=timeout, request_id=request_id
         )
 
-    def snapshots(self) -> pd.DataFrame:
-        """Snapshots of statistics, newest first: a row each."""
-        return list_snapshots(self._connection)
+    # Statistics.
+
+    def collect_statistics(
+        self,
+        layer: Layers | None = None,
+        corpus: str | Corpus | None = None,
+        *,
+        midcoder: Midcoders | None = None,
+        transcoder: Names | None = None,
+        model: str | None = None,
+        tokens: int | None = None,
+        groups: Names | None = None,
+        features: Any = None,
+        pair_features: Any = None,
+        include_bos: bool | None = None,
+        gate: str | None = None,
+        snapshot_every_tokens: int | None = None,
+        keep_last: int | None = None,
+        labels: Mapping[str, str] | None = None,
+        context_length: int | None = None,
+        batch_size: int | None = None,
+        split: str | None = None,
+        first_sequence: int | None = None,
+        priority: int = 0,
+        request_id: str | None = None,
+    ) -> Job:
+        """Submits a job that counts statistics of every feature over a corpus, and returns it at once.
+
+        ``job.snapshot()`` takes what it has counted so far, ``job.result()`` waits for the whole; both are a
+        `Snapshot`, which tells what is counted. What is left out takes the server's default, named here.
+
+        Args:
+            layer: The layer of the transcoder, from 0. Several layers share one run of the model and make a snapshot
+                each. May be left out with a midcoder, as may `transcoder`, `model` and `corpus`: then they are the
+                midcoder's.
+            corpus: What to count. No token is counted twice: it ends with the corpus.
+            midcoder: A midcoder, or one for each transcoder, whose gates and mids are counted.
+            transcoder: Its name, in place of `layer`; one or several.
+            model: Whose transcoder.
+            tokens: Count at most about this many (whole batches, BOS positions included in the number); 1,000,000.
+            groups: Which groups of sums, of ``"features"`` (always there), ``"pairs"``, ``"gates"``,
+                ``"pre_activations"``, ``"outputs"``, ``"units"``; all.
+            features: Which features; all. Bands are by the frequencies of the transcoder's training.
+            pair_features: Which features pairs are counted of, each once; those of `features`.
+            include_bos: Whether BOS positions count; False.
+            gate: Whose gate g: ``"midcoder"``, 1[mid > 0] (default with a midcoder), or ``"model"``, 1[p > 0].
+            snapshot_every_tokens: Take a snapshot by itself whenever this many tokens more were counted; never.
+            keep_last: Of these snapshots only so many are kept, the newest; 2.
+            labels: Words for the snapshots.
+            context_length: Tokens of a sequence; 128 or the model's context if that is shorter; leave it out for a 2-D
+                array.
+            batch_size: Sequences a batch; 32.
+            split: ``"train"`` (default for text corpora), ``"heldout"`` or ``"all"`` (default for token files).
+            first_sequence: Begin at this sequence of the split; 0. Parts counted apart: see `merge_snapshots`.
+            priority: Higher goes first.
+            request_id: As in `train_midcoder`.
+        """
+        spec = self._statistics_spec(
+            layer,
+            corpus,
+            midcoder=midcoder,
+            transcoder=transcoder,
+            model=model,
+            tokens=tokens,
+            groups=groups,
+            features=features,
+            pair_features=pair_features,
+            include_bos=include_bos,
+            gate=gate,
+            snapshot_every_tokens=snapshot_every_tokens,
+            keep_last=keep_last,
+            labels=labels,
+            context_length=context_length,
+            batch_size=batch_size,
+            split=split,
+            first_sequence=first_sequence,
+        )
+        request = statistics_service_pb2.CollectStatisticsRequest(
+            spec=spec, request_id=request_id or str(uuid.uuid4()), priority=priority
+        )
+        return Job(self._connection, self._connection.call(self._connection.statistics.CollectStatistics, request).job)
+
+    def estimate_statistics(
+        self, layer: Layers | None = None, corpus: str | Corpus | None = None, **settings: Any
+    ) -> MemoryEstimate:
+        """What `collect_statistics` with the same arguments would take in the server's memory, and the bytes of the
+        snapshots; nothing is submitted.
+
+        Args:
+            layer: As in `collect_statistics`.
+            corpus: As in `collect_statistics`.
+            settings: The other arguments of `collect_statistics`, but for `priority` and `request_id`.
+        """
+        spec = self._statistics_spec(layer, corpus, **settings)
+        request = statistics_service_pb2.EstimateStatisticsRequest(spec=spec)
+        response = self._connection.call(self._connection.statistics.EstimateStatistics, request)
+        return estimate_from(response.estimate, snapshot_bytes=response.snapshot_bytes, work="statistics")
+
+    def _statistics_spec(
+        self,
+        layer: Layers | None,
+        corpus: str | Corpus | None,
+        *,
+        midcoder: Midcoders | None = None,
+        **settings: Any,
+    ) -> statistics_pb2.StatisticsSpec:
+        named = [midcoder] if isinstance(midcoder, (str, Midcoder)) else list(midcoder or [])
+        midcoders = [self.midcoder(one) if isinstance(one, str) else one for one in named]
+        return statistics_spec(layer, corpus, midcoder=midcoders, **settings)
+
+    def merge_snapshots(
+        self,
+        snapshots: Sequence[str | Snapshot],
+        *,
+        labels: Mapping[str, str] | None = None,
+        priority: int = 0,
+        request_id: str | None = None,
+    ) -> Job:
+        """Submits a job that makes one snapshot of several; its result is the `Snapshot`.
+
+        All must have the same settings and disjoint sequences (``snapshot.compare(other)`` says in what they differ):
+        counts are equal to those of one pass over all, sums to rounding.
+
+        Args:
+            snapshots: Two or more, or their names.
+            labels: Words for the new one.
+            priority: Higher goes first.
+            request_id: As in `train_midcoder`.
+        """
+        request = statistics_service_pb2.MergeSnapshotsRequest(
+            spec=merge_spec(snapshots, labels), request_id=request_id or str(uuid.uuid4()), priority=priority
+        )
+        return Job(self._connection, self._connection.call(self._connection.statistics.MergeSnapshots, request).job)
+
+    def snapshots(self, *, midcoder: str | Midcoder | None = None, job: str | Job | None = None) -> pd.DataFrame:
+        """Snapshots of statistics, newest first: a row each. Of all midcoders and jobs, or of one.
+
+        Args:
+            midcoder: Only those of this midcoder.
+            job: Only those of this job.
+        """
+        if midcoder is not None and job is not None:
+            raise ValueError("say either whose midcoder's snapshots or whose job's")
+        return list_snapshots(
+            self._connection,
+            midcoder=midcoder.name if isinstance(midcoder, Midcoder) else midcoder or "",
+            job=job.name if isinstance(job, Job) else job or "",
+        )
 
     def snapshot(self, name: str) -> Snapshot:
         """A snapshot of statistics by its name."""
@@ -639,6 +803,7 @@ class Lab:
         seed: int | None = None,
         order: str | None = None,
         grid: Mapping[str, Sequence[float]] | None = None,
+        statistics: bool | Mapping[str, Any] = False,
         priority: int = 0,
         request_id: str | None = None,
     ) -> Job:
@@ -675,13 +840,16 @@ class Lab:
                 1]}``; of lr, weight_decay, mse_out_param and seed. The model and the encoder run once for all that
                 share a seed. ``job.results()`` has them: transcoders turn slowest, then lr, weight_decay,
                 mse_out_param, seed.
+            statistics: Whether to collect statistics while the parameters move, as the reference does, each step's
+                before its update: True, or a dict of options, which are those of `collect_statistics` from groups to
+                include_bos, snapshot_every_tokens and keep_last. ``midcoder.snapshot()`` has them. Not with a grid.
             priority: Higher goes first.
             request_id: The same id with the same request gives the same job; made anew when left out, so that a retry
                 never doubles a job.
         """
         if corpus is None:
             raise ValueError("say which corpus to train on; lab.corpora() lists them")
-        spec = _training_spec(
+        spec = training_spec(
             layer,
             corpus,
             transcoder=transcoder,
@@ -701,6 +869,7 @@ class Lab:
             seed=seed,
             order=order,
             grid=grid,
+            statistics=statistics,
         )
         request = midcoder_service_pb2.TrainMidcoderRequest(
             spec=spec, request_id=request_id or str(uuid.uuid4()), priority=priority
@@ -717,7 +886,7 @@ class Lab:
             corpus: As in `train_midcoder`.
             settings: The other arguments of `train_midcoder`, but for `priority` and `request_id`.
         """
-        spec = _training_spec(layer, corpus, **settings)
+        spec = training_spec(layer, corpus, **settings)
         request = midcoder_service_pb2.EstimateMidcoderTrainingRequest(spec=spec)
         response = self._connection.call(self._connection.midcoders.EstimateMidcoderTraining, request)
         return estimate_from(response.estimate)
@@ -784,101 +953,8 @@ class Lab:
         return _display.html("Lab", self._connection.address, facts)
 
 
-def _model_name(model: str | None) -> str:
-    return "models/-" if model is None else _display.full_name("models", model)
-
-
-def _is_one(layer: Any, transcoder: Any) -> bool:
-    return isinstance(transcoder, str) or (transcoder is None and np.ndim(layer) == 0)
-
-
-def _selectors(layer: Layers | None, transcoder: Names | None, model: str | None) -> dict[Any, str]:
-    """How the protocol names the transcoders that were asked for, by what the caller called them."""
-    if (layer is None) == (transcoder is None):
-        raise ValueError("say either which layer or which transcoder")
-    parent = _model_name(model)
-    if transcoder is not None:
-        names = [transcoder] if isinstance(transcoder, str) else list(transcoder)
-        return {name: name if "/" in name else f"{parent}/transcoders/{name}" for name in names}
-    layers: list[Any] = [layer] if np.ndim(layer) == 0 else list(layer)  # type: ignore[arg-type, list-item]
-    numbers = [operator.index(number) for number in layers]
-    return {number: f"{parent}/layers/{number}" for number in numbers}
-
-
-def _transcoder_selector(layer_or_name: int | str, model: str | None) -> str:
-    if isinstance(layer_or_name, str):
-        return _selectors(None, layer_or_name, model)[layer_or_name]
-    return f"{_model_name(model)}/layers/{operator.index(layer_or_name)}"
-
-
 def _prompt(
     text_or_tokens: Any, model: str | None, prepend_bos: bool, parse_special: bool
 ) -> prompt_service_pb2.Prompt:
     given = read_input(text_or_tokens)
-    return make_prompt(_model_name(model), given, prepend_bos=prepend_bos, parse_special=parse_special)
-
-
-def _training_spec(
-    layer: Layers | None,
-    corpus: str | Corpus | None,
-    *,
-    transcoder: Names | None = None,
-    model: str | None = None,
-    mid_dim: str | None = None,
-    gate: str | None = None,
-    steps: int | None = None,
-    epochs: int | None = None,
-    train_tokens: int | None = None,
-    batch_size: int | None = None,
-    context_length: int | None = None,
-    lr: float | None = None,
-    weight_decay: float | None = None,
-    adam_eps: float | None = None,
-    mse_out_param: float | None = None,
-    steps_per_epoch: int | None = None,
-    seed: int | None = None,
-    order: str | None = None,
-    grid: Mapping[str, Sequence[float]] | None = None,
-) -> midcoder_pb2.MidcoderTrainingSpec:
-    return midcoder_pb2.MidcoderTrainingSpec(
-        transcoders=list(_selectors(layer, transcoder, model).values()),
-        corpus=corpus_name(corpus),
-        mid_form=_words.to_enum(midcoder_pb2.MidForm, mid_dim, "mid_dim"),
-        gate=_words.to_enum(midcoder_pb2.MidGate, gate, "gate"),
-        batch_size=batch_size,
-        context_length=context_length,
-        lr=lr,
-        weight_decay=weight_decay,
-        adam_eps=adam_eps,
-        mse_out_param=mse_out_param,
-        steps_per_epoch=steps_per_epoch,
-        seed=seed,
-        order=_words.to_enum(midcoder_pb2.SequenceOrder, order, "order"),
-        grid=_grid(grid),
-        **_length(steps=steps, epochs=epochs, train_tokens=train_tokens),
-    )
-
-
-def _grid(grid: Mapping[str, Sequence[float]] | None) -> midcoder_pb2.MidcoderGrid | None:
-    if not grid:
-        return None
-    settings = ["lr", "weight_decay", "mse_out_param", "seed"]
-    unknown = [name for name in grid if name not in settings]
-    if unknown:
-        raise ValueError(f"a grid may vary {', '.join(settings)}, not {', '.join(unknown)}")
-    empty = [name for name, values in grid.items() if len(values) == 0]
-    if empty:
-        raise ValueError(f"the grid has no value for {', '.join(empty)}")
-    return midcoder_pb2.MidcoderGrid(
-        **{
-            name: [operator.index(value) if name == "seed" else value for value in values]
-            for name, values in grid.items()
-        }
-    )
-
-
-def _length(**lengths: int | None) -> dict[str, int]:
-    given = {name: value for name, value in lengths.items() if value is not None}
-    if len(given) > 1:
-        raise ValueError(f"say how long by one of {', '.join(given)}, not by all")
-    return given
+    return make_prompt(model_name(model), given, prepend_bos=prepend_bos, parse_special=parse_special)

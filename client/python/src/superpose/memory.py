@@ -18,12 +18,16 @@ class MemoryEstimate:
         checkpoint_bytes: Bytes that each of its checkpoints takes on the server's disk.
         available_bytes: Bytes that the server could give it now.
         advice: What would fit; empty when it fits.
+        snapshot_bytes: Bytes of the snapshots that result, for statistics.
+        work: What it is about, ``"training"`` or ``"statistics"``.
     """
 
     peak_bytes: int
     checkpoint_bytes: int
     available_bytes: int
     advice: str = ""
+    snapshot_bytes: int = 0
+    work: str = "training"
 
     @property
     def fits(self) -> bool:
@@ -37,18 +41,24 @@ class MemoryEstimate:
             "checkpoint": in_words(self.checkpoint_bytes),
             "fits": "yes" if self.fits else "not now",
         }
+        if self.snapshot_bytes:
+            facts["snapshots"] = in_words(self.snapshot_bytes)
         return facts | ({"advice": self.advice} if self.advice else {})
 
     def __repr__(self) -> str:
-        return _display.text("MemoryEstimate", "training", self._facts())
+        return _display.text("MemoryEstimate", self.work, self._facts())
 
     def _repr_html_(self) -> str:
-        return _display.html("MemoryEstimate", "training", self._facts())
+        return _display.html("MemoryEstimate", self.work, self._facts())
 
 
-def estimate_from(proto: memory_pb2.MemoryEstimate) -> MemoryEstimate:
+def estimate_from(
+    proto: memory_pb2.MemoryEstimate, *, snapshot_bytes: int = 0, work: str = "training"
+) -> MemoryEstimate:
     """The estimate that a server sent."""
-    return MemoryEstimate(proto.peak_bytes, proto.checkpoint_bytes, proto.available_bytes, proto.advice)
+    return MemoryEstimate(
+        proto.peak_bytes, proto.checkpoint_bytes, proto.available_bytes, proto.advice, snapshot_bytes, work
+    )
 
 
 def in_words(count: int) -> str:

@@ -19,7 +19,7 @@ from superpose._uploads import upload_file
 from superpose.activations import provenance_dict
 from superpose.corpora import Corpus
 from superpose.errors import NotFound
-from superpose.snapshot import Snapshot, get_snapshot, list_snapshots
+from superpose.snapshot import Snapshot, get_snapshot, list_snapshots, snapshot_protos
 from superpose.tensor import TensorHolder
 from superpose.v1 import corpus_pb2, midcoder_pb2, midcoder_service_pb2
 
@@ -208,16 +208,28 @@ class Midcoder(TensorHolder):
 
     def snapshots(self) -> pd.DataFrame:
         """The snapshots of statistics that belong to it: a row each, newest first."""
-        return list_snapshots(self._connection, self.name)
+        return list_snapshots(self._connection, midcoder=self.name)
+
+    def units(self, feature: int, k: int | None = None) -> pd.DataFrame:
+        """The hidden units of a feature, as `Snapshot.units` of its newest snapshot that has gate counts."""
+        return self._snapshot_with("gate_act_counts").units(feature, k)
+
+    def features(self, unit: int, k: int | None = None) -> pd.DataFrame:
+        """The features of a hidden unit, as `Snapshot.features_of_unit` of its newest snapshot that has gate counts."""
+        return self._snapshot_with("gate_act_counts").features_of_unit(unit, k)
+
+    def _snapshot_with(self, tensor: str) -> Snapshot:
+        for proto in snapshot_protos(self._connection, midcoder=self.name):
+            if any(info.name == tensor for info in proto.tensors):
+                return Snapshot(self._connection, proto)
+        message = f"{self.name} has no snapshot with {tensor}: lab.collect_statistics(midcoder=.., corpus=..) takes one"
+        raise NotFound("NOT_FOUND", "SNAPSHOT_NOT_FOUND", message)
 
     def snapshot(self, name: str | None = None) -> Snapshot:
         """A snapshot of statistics that belongs to it; the newest when no name is given."""
         if name is not None:
             return get_snapshot(self._connection, name)
-        names = get_midcoder(self._connection, self.name).snapshot_names
-        if not names:
-            raise NotFound("NOT_FOUND", "SNAPSHOT_NOT_FOUND", f"{self.name} has no snapshot")
-        return get_snapshot(self._connection, names[0])
+        return self._snapshot_with("act_counts")
 
     @property
     def snapshot_names(self) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from superpose import _display, _indexing
 from superpose._connection import Connection, Persistence
-from superpose.errors import Error, Internal, Unavailable
+from superpose.errors import DataLoss, Error, Internal, Unavailable
 from superpose.memory import in_words
 from superpose.v1 import tensor_pb2, tensor_service_pb2
 
@@ -84,20 +84,13 @@ class Tensor:
         block = np.empty(plan.shape, dtype=_WIRE_TYPES[self._data_type])
         if block.size:
             self._read_into(block, plan.slices(self.shape))
-        return self._as_native(block)[plan.local]
+        return _as_native(self._data_type, block)[plan.local]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
             raise ValueError("a tensor of the server's cannot be had without copying it here")
         array = self[...]
         return array if dtype is None else array.astype(dtype, copy=False)
-
-    def _as_native(self, block: np.ndarray) -> np.ndarray:
-        if self._data_type == tensor_pb2.DATA_TYPE_BFLOAT16:
-            wide = block.astype(np.uint32)
-            wide <<= 16
-            return wide.view(np.float32)
-        return block.astype(self.dtype, copy=False)
 
     def _read_into(self, block: np.ndarray, slices: list[tensor_pb2.DimensionSlice]) -> None:
         """Fills `block` from the server, chunk after chunk: no more than one is held beside it. A stream that breaks
@@ -127,7 +120,7 @@ class Tensor:
 
     def _check(self, chunk: tensor_pb2.TensorChunk, data: bytes, expected_offset: int, total: int) -> None:
         if chunk.offset != expected_offset or chunk.offset + len(data) > total:
-            raise Internal("DATA_LOSS", "", f"{self.name} of {self.resource} is not what it was: read it anew")
+            raise DataLoss("DATA_LOSS", "", f"{self.name} of {self.resource} is not what it was: read it anew")
         if google_crc32c.value(data) != chunk.crc32c:
             raise self._broken(f"the checksum of {len(data)} bytes at {chunk.offset} is wrong")
 
@@ -147,6 +140,21 @@ class Tensor:
             "to read": "index it, as in [:10]",
         }
         return _display.html("Tensor", self.name, facts)
+
+
+def array_from(info: tensor_pb2.TensorInfo, data: bytes) -> np.ndarray:
+    """The array whose bytes came whole, in a message."""
+    flat = np.frombuffer(data, dtype=_WIRE_TYPES[info.data_type])
+    # A copy, for the message's bytes cannot be written to.
+    return _as_native(info.data_type, flat.reshape(tuple(info.shape)).copy())
+
+
+def _as_native(data_type: int, block: np.ndarray) -> np.ndarray:
+    if data_type == tensor_pb2.DATA_TYPE_BFLOAT16:
+        wide = block.astype(np.uint32)
+        wide <<= 16
+        return wide.view(np.float32)
+    return block.astype(_WIRE_TYPES[data_type].newbyteorder("="), copy=False)
 
 
 class TensorHolder:

@@ -19,8 +19,9 @@ from superpose.v1 import model_service_pb2
 
 _BATCH_CHARACTERS = 1 << 18
 _BATCH_TEXTS = 1024
-# A token never goes on with whitespace after something else: cut there, a text has the tokens that it has uncut.
-_CUT = re.compile(r"(?<=[!-~])(?=[ \t\n\r\f\v])")
+# Before ASCII whitespace that follows something else, in any script. A token never goes on with whitespace after
+# something else: cut there, a text has the tokens that it has uncut. Written out, for \s has U+001C .. U+001F, too.
+_CUT = re.compile(r"(?<=[^\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000])(?=[\t-\r ])")
 
 
 def tokenize_documents(
@@ -30,6 +31,7 @@ def tokenize_documents(
     out: str | os.PathLike[str],
     *,
     column: str,
+    split: str | None,
     shard_tokens: int,
     progress: bool,
 ) -> list[pathlib.Path]:
@@ -50,7 +52,7 @@ def tokenize_documents(
         ShardWriter(out, dtype, shard_tokens) as writer,
         tqdm(unit=" tokens", unit_scale=True, desc="tokenize", disable=not progress) as bar,
     ):
-        for begins_document, ids in _encode_all(documents_of(source, column), encode):
+        for begins_document, ids in _encode_all(documents_of(source, column, split), encode):
             if begins_document:
                 writer.write(end_of_text)
             writer.write(ids)
