@@ -202,8 +202,8 @@ void Server::MakeMidcoderServices() {
                                                                                   .uploads = upload_store_.get(),
                                                                                   .clock = &clock_,
                                                                                   .budget = budget_.get()});
-  midcoder_exporter_ =
-      std::make_unique<MidcoderExporter>(data_folder_.get(), midcoder_store_.get(), snapshot_store_.get());
+  midcoder_exporter_ = std::make_unique<MidcoderExporter>(data_folder_.get(), midcoder_store_.get(),
+                                                          snapshot_store_.get(), budget_.get());
   midcoder_service_ =
       std::make_unique<MidcoderServiceImpl>(MidcoderServiceImpl::Parts{.registry = registry_.get(),
                                                                        .budget = budget_.get(),

@@ -188,28 +188,53 @@ void AddProducts(CLI::App* verb, v1::AnalysisSpec* spec) {
   AddSource(verb, question);
 }
 
+constexpr char kQuantities[] =
+    "With f the frequencies of i, j and of both together (ij):\n"
+    "  joint                 f_ij\n"
+    "  conditional           P(j | i) = f_ij / f_i\n"
+    "  phi                   (f_ij - f_i f_j) / sqrt(f_i (1 - f_i) f_j (1 - f_j))\n"
+    "  notebook-correlation  (f_ij - f_i f_j) / sqrt(f_i (1 - f_i) f_j): the reference's, not symmetric\n"
+    "  lift, pmi             f_ij / (f_i f_j), and its logarithm\n"
+    "  jaccard               f_ij / (f_i + f_j - f_ij)\n"
+    "  cosine                of the activations\n";
+
+constexpr char kMethods[] =
+    "A decoder is predicted as (c * W_eff) W_out, with z the feature's activation and g the gates:\n"
+    "  act-gate       c = E[z g | z > 0]: the reference's\n"
+    "  gate           c = P(g | z > 0)\n"
+    "  least-squares  c = E[z^2 g] / E[z^2]: the one that has the decoder's scale\n"
+    "  gaussian       c = P(g | z > 0) as the noise model has it\n"
+    "  no-gate        c = 1\n";
+
 // Frequencies and gates of a snapshot of any model.
 std::vector<AnalysisKind> FeatureKinds() {
   return {
-      {"frequencies", "How often features are active, most frequent first",
+      {"frequencies", "How often features are active, most frequent first", "",
        "  superpose analyze ab12 frequencies --features band:-3,-2.5\n"
        "  superpose analyze ab12 frequencies --by snapshot -o frequencies.npy",
        "frequency", AddFrequencies},
       {"act-gate", "Means by feature and hidden unit, such as E[z g | z > 0], as a histogram",
+       "With z the feature's activation, g the unit's gate and p its pre-activation:\n"
+       "  act-gate-mean        E[z g | z > 0]\n"
+       "  gate-probability     P(g | z > 0)\n"
+       "  log10-gate-count     log10 of the tokens with both, + 0.1\n"
+       "  pre-activation-mean  E[p | z > 0]\n",
        "  superpose analyze ab12 act-gate --features live\n"
        "  superpose analyze ab12 act-gate --quantity gate-probability --features 17,23 -o gates.npy",
        "values", AddActGate, [](v1::AnalysisSpec* spec) { spec->mutable_feature_units()->set_values(true); }},
-      {"pairs", "How features go together; the pairs that do most come first",
+      {"pairs", "How features go together; the pairs that do most come first", kQuantities,
        "  superpose analyze ab12 pairs --features band:-3,-2.5 --quantity lift --min-count 10\n"
        "  superpose analyze ab12 pairs --features 17 --other-features live --quantity conditional -o p.npy",
        "values", AddPairs},
-      {"coactive", "The features that go best with one",
+      {"coactive", "The features that go best with one", kQuantities,
        "  superpose analyze ab12 coactive --feature 17 -k 10 --by lift", "feature", AddCoactive},
       {"pre-activations", "Pre-activations over all tokens beside W_in^T W_in",
+       "gram_similarity is the cosine between the off-diagonal entries of the covariance and of W_in^T W_in.\n",
        "  superpose analyze ab12 pre-activations --units 0:20\n"
        "  superpose analyze ab12 pre-activations -o covariance.npy",
        "covariance", AddPreActivations},
       {"products", "Products of frequencies beside the frequencies that there are",
+       "Whether the frequencies of rarer features are products of two or three of those of frequent ones.\n",
        "  superpose analyze ab12 products --top 200 -o folder", "products", AddProducts},
   };
 }
@@ -218,21 +243,24 @@ std::vector<AnalysisKind> FeatureKinds() {
 std::vector<AnalysisKind> DecoderKinds() {
   return {
       {"predicted-decoders", "Decoders as the midcoder predicts them beside the real ones; highest cosine first",
+       kMethods,
        "  superpose analyze ab12 predicted-decoders --features band:-3,-2.5 --method least-squares\n"
        "  superpose analyze ab12 predicted-decoders --features 17,23 --vectors -o folder",
        "cosine", AddPredictedDecoders},
-      {"similarities", "The largest cosine of each decoder with another",
+      {"similarities", "The largest cosine of each decoder with another", kMethods,
        "  superpose analyze ab12 similarities --features band:-3,-2.5 --other-features live\n"
        "  superpose analyze ab12 similarities --features 0:500 --kind predicted -o cosines.npy",
        "values", AddSimilarities,
        [](v1::AnalysisSpec* spec) { spec->mutable_decoder_similarities()->set_values(true); }},
-      {"neighbors", "The decoders nearest to one", "  superpose analyze ab12 neighbors --feature 17 -k 10", "block",
-       AddNeighbors},
+      {"neighbors", "The decoders nearest to one", kMethods, "  superpose analyze ab12 neighbors --feature 17 -k 10",
+       "block", AddNeighbors},
       {"units", "The hidden units of a feature, or the features of a hidden unit",
+       "By the weight |W_eff| P(g | z > 0); participation_ratio says over how many it is spread.\n",
        "  superpose analyze ab12 units --feature 17\n"
        "  superpose analyze ab12 units --unit 100 -k 5",
        "weight", AddRankedUnits},
       {"noise", "Pre-activations given a feature, as Gaussian noise; highest cosine of its decoder first",
+       "conditional takes all moments given that the feature is active; notebook is the reference's formula.\n",
        "  superpose analyze ab12 noise --features live\n"
        "  superpose analyze ab12 noise --features 17,23 --values -o folder",
        "cosine", AddNoise},

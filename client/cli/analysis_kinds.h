@@ -14,8 +14,9 @@ namespace superpose::cli {
 struct AnalysisKind {
   std::string name;
   std::string description;
-  // What else its help says: examples.
-  std::string footer;
+  // What else its help says: what the words mean, and examples.
+  std::string explanation;
+  std::string examples;
   // The tensor that -o FILE.npy writes.
   std::string main_tensor;
   // Adds its options, which fill the spec. The spec must outlive the verb.

@@ -94,7 +94,7 @@ void AddKind(CLI::App* analyze, const AnalysisKind& kind, const std::shared_ptr<
       ->type_name("FILE");
   verb->formatter(std::make_shared<CallFormatter>());
   const bool selects = verb->get_option_no_throw("--features") != nullptr;
-  verb->footer(absl::StrCat(selects ? kSelectorForms : "", "Examples:\n", kind.footer));
+  verb->footer(absl::StrCat(kind.explanation, selects ? kSelectorForms : "", "Examples:\n", kind.examples));
   verb->callback([action, question, snapshot] {
     if (snapshot->empty()) throw CLI::RequiredError("SNAPSHOT");
     const bool of_nothing = question->spec.has_ranked_units() &&

@@ -10,8 +10,8 @@
 //
 // Every error is an absl::Status with the server's code and message; ReasonOf(status) (errors.h) is its stable reason.
 // Beside what each function names, any of them gives UNAVAILABLE when the server is not there (the message has its
-// address and what to look at) and DEADLINE_EXCEEDED when the deadline passed. Calls that change nothing, and those with a request id, are tried again a few times while
-// the server is not there.
+// address and what to look at) and DEADLINE_EXCEEDED when the deadline passed. Calls that change nothing, and those
+// with a request id, are tried again a few times while the server is not there.
 #pragma once
 
 #include <cstdint>

@@ -164,7 +164,7 @@ std::vector<NamedSums> GroupedStatistics::AllSums() const {
 }
 
 at::Tensor GroupedStatistics::AsAsked(const NamedSums& sums) const {
-  const at::Tensor counted = sums.sums.cpu();
+  at::Tensor counted = sums.sums.cpu();
   if (sums.over == SumsOver::kFeatures) return features_.ToAsked(counted);
   if (sums.over == SumsOver::kPairs) return pairs_.PairsToAsked(counted);
   return counted;

@@ -76,7 +76,7 @@ absl::StatusOr<at::Tensor> ReadIds(const TensorMap& tensors, const std::string& 
   if (ids.numel() > kMostRows) {
     return InvalidArgument(reason::kTensorShapeMismatch, name, " holds ", ids.numel(), " ids, more than ", kMostRows);
   }
-  const at::Tensor result = ids.to(at::kLong).contiguous();
+  at::Tensor result = ids.to(at::kLong).contiguous();
   SUPERPOSE_RETURN_IF_ERROR(CheckFeatureIds(result, d_sae, name));
   return result;
 }
@@ -215,7 +215,7 @@ absl::StatusOr<at::Tensor> SnapshotData::Tensor(const std::string& name) const {
 
 absl::StatusOr<at::Tensor> SnapshotData::RowsOf(const at::Tensor& feature_ids) const {
   return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
-    const at::Tensor ids = feature_ids.to(at::kCPU, at::kLong).contiguous();
+    at::Tensor ids = feature_ids.to(at::kCPU, at::kLong).contiguous();
     SUPERPOSE_RETURN_IF_ERROR(CheckFeatureIds(ids, shape_.d_sae, "features"));
     if (covers_all_) return ids;
     return LookUp(row_of_feature_, ids, "covers");

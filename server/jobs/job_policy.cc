@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <queue>
 #include <tuple>
@@ -31,9 +32,14 @@ std::map<std::string, const ActiveJob*> NextByUser(const std::vector<ActiveJob>&
   return next;
 }
 
-}  // namespace
+std::vector<ActiveJob> Only(const std::vector<ActiveJob>& active, bool questions) {
+  std::vector<ActiveJob> chosen;
+  std::copy_if(active.begin(), active.end(), std::back_inserter(chosen),
+               [questions](const ActiveJob& job) { return job.is_question == questions; });
+  return chosen;
+}
 
-std::optional<std::string> PickNextJob(const std::vector<ActiveJob>& active, const JobCaps& caps) {
+std::optional<std::string> PickAmong(const std::vector<ActiveJob>& active, const JobCaps& caps) {
   const std::map<std::string, int> running = RunningByUser(active);
   int all_running = 0;
   for (const auto& [user, count] : running) all_running += count;
@@ -49,7 +55,7 @@ std::optional<std::string> PickNextJob(const std::vector<ActiveJob>& active, con
   return best->name;
 }
 
-std::vector<std::string> QueueOrder(const std::vector<ActiveJob>& active) {
+std::vector<std::string> OrderAmong(const std::vector<ActiveJob>& active) {
   std::map<std::string, std::vector<const ActiveJob*>> queues;  // of each user, the next one last
   for (const ActiveJob& job : active) {
     if (job.state == v1::JOB_STATE_QUEUED) queues[job.owner].push_back(&job);
@@ -71,6 +77,20 @@ std::vector<std::string> QueueOrder(const std::vector<ActiveJob>& active) {
     jobs.pop_back();
     if (!jobs.empty()) turns.emplace(count + 1, jobs.back()->sequence, user);
   }
+  return order;
+}
+
+}  // namespace
+
+std::optional<std::string> PickNextJob(const std::vector<ActiveJob>& active, const JobCaps& caps) {
+  const std::optional<std::string> question = PickAmong(Only(active, /*questions=*/true), caps);
+  return question.has_value() ? question : PickAmong(Only(active, /*questions=*/false), caps);
+}
+
+std::vector<std::string> QueueOrder(const std::vector<ActiveJob>& active) {
+  std::vector<std::string> order = OrderAmong(Only(active, /*questions=*/true));
+  const std::vector<std::string> jobs = OrderAmong(Only(active, /*questions=*/false));
+  order.insert(order.end(), jobs.begin(), jobs.end());
   return order;
 }
 

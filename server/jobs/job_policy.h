@@ -15,6 +15,8 @@ struct JobCaps {
 
 // Which queued job to start next; nothing when the caps allow none. Users with the fewest running jobs go first, then
 // those whose job waits longest; among a user's jobs higher priority goes first, then the order of submission.
+// Questions to snapshots are short, and somebody waits for the answer, perhaps while a long job of his runs: they go
+// before all jobs, under caps of their own of the same size.
 std::optional<std::string> PickNextJob(const std::vector<ActiveJob>& active, const JobCaps& caps);
 
 // The queued jobs in the order in which they would be picked if each were started and none ended.

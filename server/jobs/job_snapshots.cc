@@ -77,9 +77,8 @@ absl::Status KeepAutomatic(const JobSnapshotParts& parts, const v1::Job& job, co
   SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Snapshot> kept,
                              Keep(parts, job, taken, {.labels = {}, .automatic = true}, keep_writing));
   for (const v1::Snapshot& snapshot : kept) {
-    SUPERPOSE_RETURN_IF_ERROR(
-        parts.snapshots->DeleteOldAutomatic(job.name(), snapshot.provenance().transcoder(),
-                                            snapshot.options().keep_last()));
+    SUPERPOSE_RETURN_IF_ERROR(parts.snapshots->DeleteOldAutomatic(job.name(), snapshot.provenance().transcoder(),
+                                                                  snapshot.options().keep_last()));
   }
   return absl::OkStatus();
 }

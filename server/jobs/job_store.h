@@ -29,7 +29,8 @@ struct ActiveJob {
   std::string owner;
   int32_t priority = 0;
   v1::JobState state = v1::JOB_STATE_QUEUED;
-  int64_t sequence = 0;  // ascending in the order of submission
+  int64_t sequence = 0;      // ascending in the order of submission
+  bool is_question = false;  // an analysis of a snapshot
 };
 
 struct JobFilter {

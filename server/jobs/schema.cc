@@ -82,6 +82,7 @@ constexpr const char* kMigrations[] = {
       CREATE UNIQUE INDEX snapshots_by_job_moment ON snapshots (job, job_moment) WHERE job_moment <> '';
 
       ALTER TABLE jobs ADD COLUMN keeps_files INTEGER NOT NULL DEFAULT 0;
+      ALTER TABLE jobs ADD COLUMN is_question INTEGER NOT NULL DEFAULT 0;
     )sql",
 };
 

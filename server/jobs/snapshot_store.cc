@@ -107,7 +107,7 @@ absl::Status SnapshotStore::DeleteOldAutomatic(const std::string& job, const std
   std::vector<std::pair<int64_t, std::string>> automatic;  // tokens, name
   std::string page_token;
   do {
-    SUPERPOSE_ASSIGN_OR_RETURN(const SnapshotPage page, List(/*page_size=*/0, page_token, /*midcoder=*/"", job));
+    SUPERPOSE_ASSIGN_OR_RETURN(const SnapshotPage page, List(/*page_size=*/1000, page_token, /*midcoder=*/"", job));
     for (const v1::Snapshot& snapshot : page.items) {
       if (!snapshot.automatic() || snapshot.provenance().transcoder() != transcoder) continue;
       automatic.emplace_back(snapshot.tokens(), snapshot.name());

@@ -45,8 +45,8 @@ class SnapshotStore {
                                     const std::string& job = "");
   // Those that a job ended with, in the order of its transcoders.
   absl::StatusOr<std::vector<v1::Snapshot>> AtEndOf(const std::string& job);
-  // Of the snapshots that a job took of a transcoder by itself, deletes all but the `keep` with most tokens: one that is
-  // taken anew after a crash is the newest, but not the furthest.
+  // Of the snapshots that a job took of a transcoder by itself, deletes all but the `keep` with most tokens: one that
+  // is taken anew after a crash is the newest, but not the furthest.
   absl::Status DeleteOldAutomatic(const std::string& job, const std::string& transcoder, int64_t keep);
   // The row goes first, then the files; readers that have the file mapped keep it.
   absl::Status Delete(const std::string& name);

@@ -76,10 +76,10 @@ absl::StatusOr<v1::Job> SqliteJobStore::Submit(const v1::Job& job, const v1::Job
     const std::string name = absl::StrCat("jobs/", NewResourceId());
     const std::string spec = SpecBytes(job);
     Statement insert(connection,
-                     "INSERT INTO jobs (name, owner, priority, state, spec, request_id, request_hash, create_time) "
-                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                     name, job.owner(), job.priority(), v1::JOB_STATE_QUEUED, SqlBlob{spec}, job.request_id(),
-                     RequestHash(as_sent), TimeColumn(now));
+                     "INSERT INTO jobs (name, owner, priority, state, spec, is_question, request_id, request_hash, "
+                     "create_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                     name, job.owner(), job.priority(), v1::JOB_STATE_QUEUED, SqlBlob{spec}, job.has_analyze_snapshot(),
+                     job.request_id(), RequestHash(as_sent), TimeColumn(now));
     SUPERPOSE_RETURN_IF_ERROR(insert.Run());
     return JobOf(connection, name);
   });
@@ -118,7 +118,8 @@ absl::StatusOr<JobPage> SqliteJobStore::List(const JobFilter& filter, int64_t pa
 absl::StatusOr<std::vector<ActiveJob>> SqliteJobStore::Active() {
   return database_->Transact([](sqlite3* connection) -> absl::StatusOr<std::vector<ActiveJob>> {
     Statement select(connection,
-                     "SELECT name, owner, priority, state, sequence FROM jobs WHERE state IN (?, ?) ORDER BY sequence",
+                     "SELECT name, owner, priority, state, sequence, is_question FROM jobs WHERE state IN (?, ?) "
+                     "ORDER BY sequence",
                      v1::JOB_STATE_QUEUED, v1::JOB_STATE_RUNNING);
     std::vector<ActiveJob> jobs;
     while (true) {
@@ -128,7 +129,8 @@ absl::StatusOr<std::vector<ActiveJob>> SqliteJobStore::Active() {
                       .owner = select.Text(1),
                       .priority = static_cast<int32_t>(select.Int(2)),
                       .state = static_cast<v1::JobState>(select.Int(3)),
-                      .sequence = select.Int(4)});
+                      .sequence = select.Int(4),
+                      .is_question = select.Int(5) != 0});
     }
   });
 }

@@ -2,8 +2,10 @@
 
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
+#include "lib/base/memory_estimate.h"
 #include "lib/base/status_macros.h"
 #include "lib/midcoder/reference_file.h"
 #include "lib/statistics/reference_statistics.h"
@@ -58,15 +60,11 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::WriteReferen
                             .config = ConfigOf(midcoder.spec()),
                             .parameters = weights.tensors(),
                             .statistics = {}};
+  MemoryReservation memory;
   if (!request.snapshot().empty()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const v1::Snapshot snapshot, snapshots_->Get(request.snapshot()));
-    if (snapshot.midcoder() != midcoder.name()) {
-      return InvalidArgument(reason::kConfigInvalid, snapshot.name(), " belongs to ",
-                             snapshot.midcoder().empty() ? "no midcoder" : snapshot.midcoder(), ", not to ",
-                             midcoder.name());
-    }
-    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile statistics, snapshots_->Open(request.snapshot()));
-    SUPERPOSE_ASSIGN_OR_RETURN(file.statistics, ReferenceStatistics(statistics.tensors()));
+    SUPERPOSE_ASSIGN_OR_RETURN(const TensorMap statistics, StatisticsOf(midcoder.name(), request.snapshot()));
+    SUPERPOSE_ASSIGN_OR_RETURN(memory, Reserve(statistics));
+    SUPERPOSE_ASSIGN_OR_RETURN(file.statistics, ReferenceStatistics(statistics));
   }
   SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(BytesOf(file.parameters) + BytesOf(file.statistics), folder_->path()));
   // The sweep at the next start removes what a crash leaves of it.
@@ -76,6 +74,27 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::WriteReferen
   auto mapped = MappedFile::Open(path);
   RemoveAll(path).IgnoreError();
   return mapped;
+}
+
+absl::StatusOr<TensorMap> MidcoderExporter::StatisticsOf(const std::string& midcoder, const std::string& snapshot) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const v1::Snapshot facts, snapshots_->Get(snapshot));
+  if (facts.midcoder() != midcoder) {
+    return InvalidArgument(reason::kConfigInvalid, snapshot, " belongs to ",
+                           facts.midcoder().empty() ? "no midcoder" : facts.midcoder(), ", not to ", midcoder);
+  }
+  SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, snapshots_->Open(snapshot));
+  return file.tensors();
+}
+
+absl::StatusOr<MemoryReservation> MidcoderExporter::Reserve(const TensorMap& statistics) const {
+  if (budget_ == nullptr) return MemoryReservation();
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : statistics) {
+    // A triangle becomes a square.
+    bytes += kFloatBytes * tensor.numel() * (absl::EndsWith(name, "_upper") ? 2 : 1);
+  }
+  return budget_->Reserve(MemoryUse::kRequest, bytes, "exporting this snapshot",
+                          "wait for other calls to end, unload something, or raise memory_limit_bytes");
 }
 
 }  // namespace superpose

@@ -99,6 +99,12 @@ std::string CollectionThatFits(const ModelRegistry& registry, const std::vector<
   int64_t features = 1 << 20;
   while (features > 0 && !FitsWithFeatures(*collection, features, room)) features /= 2;
   if (features > 0) return absl::StrCat(features, " features of each transcoder would fit");
+  if (FitsWithout(*collection,
+                  {StatisticsGroup::kPairs, StatisticsGroup::kGates, StatisticsGroup::kPreActivations,
+                   StatisticsGroup::kOutputs, StatisticsGroup::kUnits},
+                  room)) {
+    return "the group FEATURES alone would fit";
+  }
   return "unload something, take a smaller batch_size, or raise memory_limit_bytes";
 }
 

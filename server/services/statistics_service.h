@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/runtime/worker.h"
+#include "server/services/call.h"
 #include "server/telemetry/metrics.h"
 #include "superpose/v1/statistics_service.grpc.pb.h"
 
@@ -65,6 +67,9 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
   absl::StatusOr<std::vector<v1::Midcoder>> MidcodersOf(const v1::StatisticsSpec& spec) const;
   absl::StatusOr<v1::Job> ResolveCollection(v1::Job job) const;
   absl::StatusOr<v1::Job> ResolveMerge(v1::Job job) const;
+  // Ends the call, or gives it to the device, unless there is an error.
+  absl::Status Analyze(const std::shared_ptr<UnaryCall>& call, const v1::AnalyzeSnapshotRequest& request,
+                       v1::AnalyzeSnapshotResponse* response) const;
   // As a job. MEMORY_EXCEEDED.
   absl::Status CheckAnalysisFits(const SnapshotAnalysis& analysis) const;
 

@@ -10,15 +10,16 @@
 namespace superpose {
 
 BenchInputs LoadBenchInputs(const std::string& folder, int64_t batch) {
-  BenchInputs inputs{
-      .folder = folder,
-      .model = Must(Model::Load(folder + "/model", at::kCPU)),
-      .transcoder = Must(Transcoder::Load({.path = folder + "/transcoder.pt", .log_sparsity_path = ""}, at::kCPU)),
-      .batch = batch};
+  BenchInputs inputs;
+  inputs.folder = folder;
+  inputs.batch = batch;
+  inputs.model = Must(Model::Load(folder + "/model", at::kCPU));
+  inputs.transcoder = Must(Transcoder::Load({.path = folder + "/transcoder.pt", .log_sparsity_path = ""}, at::kCPU));
   inputs.layer = inputs.transcoder->declared_layer();
   const ModelConfig& config = inputs.model->config();
-  const auto corpus = Must(Corpus::Load({.paths = {folder + "/tokens.npy"}}, nullptr, config.vocab_size,
-                                        config.bos_token_id, config.eos_token_id));
+  CorpusFiles files;
+  files.paths = {folder + "/tokens.npy"};
+  const auto corpus = Must(Corpus::Load(files, nullptr, config.vocab_size, config.bos_token_id, config.eos_token_id));
   inputs.sequences = Must(corpus->Sequences(BenchInputs::kLength, CorpusSplit::kAll));
   std::vector<int64_t> first(batch);
   std::iota(first.begin(), first.end(), 0);

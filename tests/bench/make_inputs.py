@@ -20,6 +20,8 @@ from reference import Gpt2, layer_inputs
 from safetensors.torch import save_file
 
 MEAN_ACTIVE = 60.0
+# Above the sample's value: the same BOS begins every sequence, and would lie at the threshold of many a feature.
+MARGIN = 1e-3
 
 
 def random_weights(shape: dict[str, int], generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -59,7 +61,7 @@ def transcoder_weights(x: torch.Tensor, features: int, generator: torch.Generato
     frequency *= MEAN_ACTIVE / features / frequency.mean()
     ordered = (x @ w_enc).sort(dim=0, descending=True).values
     rank = (frequency * x.shape[0]).long().clamp(1, x.shape[0] - 1)
-    b_enc = -ordered.gather(0, rank[None]).squeeze(0)
+    b_enc = -ordered.gather(0, rank[None]).squeeze(0) - MARGIN
     w_dec = torch.nn.functional.normalize(torch.randn(features, d, generator=generator), dim=1)
     zero = torch.zeros(d)
     return OrderedDict(W_enc=w_enc, b_enc=b_enc, W_dec=w_dec, b_dec=zero, b_dec_out=zero.clone())

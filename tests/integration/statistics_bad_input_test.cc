@@ -168,7 +168,8 @@ TEST_F(StatisticsBadInputTest, QuestionsThatASnapshotCannotAnswer) {
       {AnalyzeCall(), ask("frequencies { features { band { low: 2 } } }"), kPrecondition, "EMPTY_SELECTION", ""},
       {AnalyzeCall(), ask("frequencies { features { ids { values: 256 } } }"), kInvalid, "FEATURE_OUT_OF_RANGE", ""},
       {AnalyzeCall(), ask("decoder_neighbors { feature: -1 }"), kInvalid, "FEATURE_OUT_OF_RANGE", "-1"},
-      {AnalyzeCall(), ask("pre_activations { units { indices { values: 128 } } }"), kInvalid, "SLICE_OUT_OF_RANGE", "128"},
+      {AnalyzeCall(), ask("pre_activations { units { indices { values: 128 } } }"), kInvalid, "SLICE_OUT_OF_RANGE",
+       "128"},
       {AnalyzeCall(), ask("feature_units { bins: 2147483647 }"), kInvalid, "CONFIG_INVALID", ""},
   };
   ExpectRefused(calls);
@@ -179,10 +180,10 @@ TEST_F(StatisticsBadInputTest, QuestionsThatASnapshotCannotAnswer) {
 
 TEST_F(StatisticsBadInputTest, ASnapshotCannotBeMergedWithItself) {
   const std::string snapshot = Collect();
-  ExpectRefused({{MergeCall(), absl::StrCat("spec { snapshots: ['", snapshot, "', '", snapshot, "'] }"), kPrecondition,
-                  "SNAPSHOTS_OVERLAP", snapshot},
-                 {MergeCall(), absl::StrCat("spec { snapshots: '", snapshot, "' }"), kInvalid, "CONFIG_INVALID",
-                  "two or more"}});
+  ExpectRefused(
+      {{MergeCall(), absl::StrCat("spec { snapshots: ['", snapshot, "', '", snapshot, "'] }"), kPrecondition,
+        "SNAPSHOTS_OVERLAP", snapshot},
+       {MergeCall(), absl::StrCat("spec { snapshots: '", snapshot, "' }"), kInvalid, "CONFIG_INVALID", "two or more"}});
 }
 
 }  // namespace

@@ -82,8 +82,10 @@ def test_a_transcoder_is_loaded_used_replaced_and_unloaded(small):
 
 def test_a_model_is_unloaded_and_loaded_again(small):
     content_hash = small.model("toy").content_hash
+    before = small.info().memory_used_bytes
+    weights = small.model("toy").memory_bytes
     small.unload("toy")
-    assert small.info().memory_used_bytes == 0
+    assert small.info().memory_used_bytes <= before - weights  # its corpora stay
     assert small.models().empty
     model = small.load_model("other", "toy")
     assert model.name == "models/other"

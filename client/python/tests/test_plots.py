@@ -50,6 +50,11 @@ def test_a_picture_is_drawn_where_it_is_asked(snapshot: superpose.Snapshot, draw
     assert draw(snapshot.plot, None).figure is not ax.figure
 
 
+def test_the_pictures_are_listed(snapshot: superpose.Snapshot) -> None:
+    assert "rank_curve, act_gate_histogram" in snapshot.plot._repr_html_()
+    assert snapshot.name in repr(snapshot.plot)
+
+
 def test_the_rank_curve_is_the_frequencies(snapshot: superpose.Snapshot) -> None:
     (line,) = snapshot.plot.rank_curve(by="snapshot").get_lines()
     frame = snapshot.frequencies(by="snapshot")

@@ -52,6 +52,11 @@ def test_bands_are_sent_as_they_are() -> None:
     assert (below.high, below.open, below.by) == (-4, True, feature_pb2.FREQUENCY_SOURCE_UNSPECIFIED)
 
 
+def test_a_band_shows_what_it_is() -> None:
+    assert "-3 &lt;= log10 frequency &lt; -2.5" in superpose.band(-3, -2.5)._repr_html_()
+    assert "-4 &lt; log10 frequency" in superpose.live(by="snapshot")._repr_html_()
+
+
 def test_live_is_a_band_without_an_upper_end() -> None:
     chosen = make_selector(superpose.live()).band
     assert (chosen.low, chosen.open, chosen.HasField("high")) == (-4, True, False)

@@ -173,12 +173,20 @@ def test_an_estimate_says_what_it_takes(
     assert small.peak_bytes < estimate.peak_bytes
 
 
-def test_parts_that_are_merged_are_the_whole(
-    lab: superpose.Lab, midcoder: superpose.Midcoder, counted_corpus: superpose.Corpus, snapshot: superpose.Snapshot
-) -> None:
+@pytest.fixture(scope="module")
+def parts(
+    lab: superpose.Lab, midcoder: superpose.Midcoder, counted_corpus: superpose.Corpus
+) -> tuple[superpose.Snapshot, superpose.Snapshot]:
+    """Of the first 16 sequences, and of the 8 that are left."""
     asked = {"midcoder": midcoder, "corpus": counted_corpus, "batch_size": 8}
     first = lab.collect_statistics(**asked, tokens=16 * LENGTH).result(timeout=120)
-    second = lab.collect_statistics(**asked, first_sequence=16).result(timeout=120)
+    return first, lab.collect_statistics(**asked, first_sequence=16).result(timeout=120)
+
+
+def test_parts_that_are_merged_are_the_whole(
+    lab: superpose.Lab, parts: tuple[superpose.Snapshot, superpose.Snapshot], snapshot: superpose.Snapshot
+) -> None:
+    first, second = parts
     assert first.settings["sequences"] == [(0, 16)]
     assert second.settings["sequences"] == [(16, 24)]
     difference = first.compare(second)
@@ -262,6 +270,20 @@ def test_a_snapshot_is_taken_of_a_running_job(running_job: superpose.Job) -> Non
     assert list(kept.loc[kept["automatic"], "snapshot"]), "every 500 tokens"
     assert kept["automatic"].sum() <= 3
     assert found.name.removeprefix("snapshots/") in set(kept["snapshot"])
+
+
+def test_a_snapshot_that_a_job_will_read_is_not_deleted(
+    lab: superpose.Lab, parts: tuple[superpose.Snapshot, superpose.Snapshot], running_job: superpose.Job
+) -> None:
+    merge = lab.merge_snapshots(parts)
+    assert merge.status == "queued", "behind the one that runs"
+    with pytest.raises(superpose.FailedPrecondition) as caught:
+        parts[0].delete()
+    assert caught.value.reason == "RESOURCE_IN_USE"
+    with pytest.raises(superpose.FailedPrecondition) as caught:
+        merge.snapshot()
+    assert caught.value.reason == "JOB_WITHOUT_STATISTICS"
+    assert merge.cancel().status == "cancelled"
 
 
 def test_a_trained_midcoder_has_its_statistics(lab: superpose.Lab) -> None:

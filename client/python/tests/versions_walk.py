@@ -71,6 +71,22 @@ def test_jobs_midcoders_and_files(lab, corpus, tmp_path: pathlib.Path):
     assert "ce_midcoder" in midcoder.evaluate(corpus, tokens=500, context_length=16, progress=False)
 
 
+def test_statistics(lab, corpus):
+    job = lab.collect_statistics(layer=2, corpus=corpus, tokens=2000, batch_size=4, context_length=16)
+    snapshot = job.wait(progress=False, timeout=120).result()
+    frame = snapshot.frequencies(superpose.band(None, 0, by="snapshot"), by="snapshot")
+    assert list(frame) == ["frequency", "log10_freq", "rank", "count"]
+    often = frame["count"] > 50
+    pairs = snapshot.pairs(often, quantity="lift")
+    assert pairs.index.tolist() == frame.index[often].tolist()
+    assert pairs.attrs["undefined"] == 0
+    assert snapshot.gate_probabilities(often, values=True, by_feature=True).values.shape[0] == often.sum()
+    assert not snapshot.coactive(int(frame.index[0])).empty
+    assert snapshot.decoder_neighbors(int(frame.index[0]), k=5).block.shape == (5, 5)
+    assert snapshot.name.endswith(lab.snapshots(job=job)["snapshot"].iloc[0])
+    assert snapshot.compare(snapshot).empty
+
+
 def test_errors_have_their_reasons(lab):
     with pytest.raises(superpose.NotFound) as caught:
         lab.model("none")

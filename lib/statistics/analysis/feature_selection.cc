@@ -57,14 +57,14 @@ at::Tensor Covered(const Transcoder& transcoder, const SnapshotData* snapshot) {
 at::Tensor IdsWhere(const at::Tensor& mask) { return mask.nonzero().squeeze(1); }
 
 absl::StatusOr<at::Tensor> SelectAll(const Transcoder& transcoder, const SnapshotData* snapshot) {
-  const at::Tensor ids = IdsWhere(Covered(transcoder, snapshot));
+  at::Tensor ids = IdsWhere(Covered(transcoder, snapshot));
   if (ids.numel() > 0) return ids;
   return FailedPrecondition(reason::kEmptySelection, "the snapshot covers no features");
 }
 
 absl::StatusOr<at::Tensor> SelectIds(const std::vector<int64_t>& values, const Transcoder& transcoder) {
   if (values.empty()) return FailedPrecondition(reason::kEmptySelection, "no features are named");
-  const at::Tensor ids = at::tensor(values, at::kLong);
+  at::Tensor ids = at::tensor(values, at::kLong);
   SUPERPOSE_RETURN_IF_ERROR(CheckFeatureIds(ids, transcoder.d_sae(), "features"));
   return ids;
 }

@@ -15,9 +15,7 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
-using ::testing::Not;
 using ::testing::SizeIs;
-using ::testing::StartsWith;
 
 class StatisticsVerbsTest : public TinyServerTest {
  protected:

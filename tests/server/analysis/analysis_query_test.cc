@@ -18,10 +18,10 @@ class AnalysisQueryTest : public testing::Test {
     ManagerRig rig(folder_.path());
     TensorMap tensors = CollectDirectly(rig, TinyCollection()).at(0);
     ASSERT_OK_AND_ASSIGN(data_, SnapshotData::Create(std::move(tensors), Shape()));
-    const TensorMap parameters = {{"W_mid", at::randn({256, 128})}, {"b_mid", at::zeros({128})},
-                                  {"b_mid_out", at::zeros({32})}};
-    ASSERT_OK_AND_ASSIGN(midcoder_, Midcoder::FromTensors(MidForm::kDMlp, MidGate::kRelu, 1, *model_->model, 256,
-                                                          parameters));
+    const TensorMap parameters = {
+        {"W_mid", at::randn({256, 128})}, {"b_mid", at::zeros({128})}, {"b_mid_out", at::zeros({32})}};
+    ASSERT_OK_AND_ASSIGN(midcoder_,
+                         Midcoder::FromTensors(MidForm::kDMlp, MidGate::kRelu, 1, *model_->model, 256, parameters));
   }
   static StatisticsShape Shape() { return {.d_sae = 256, .d_mlp = 128, .d_model = 32}; }
 
@@ -90,8 +90,9 @@ TEST_F(AnalysisQueryTest, NumbersThatCannotBeAreRefused) {
                            "frequency_products { most: 0 }", "ranked_units {}"}) {
     EXPECT_THAT(Resolve(text), IsError(absl::StatusCode::kInvalidArgument, reason::kConfigInvalid)) << text;
   }
-  for (const char* text : {"coactive { feature: 256 }", "decoder_neighbors { feature: -1 }", "ranked_units { feature: 256 }",
-                           "pairs { features { ids { values: 256 } } }", "pairs { features { range { stop: 257 } } }"}) {
+  for (const char* text :
+       {"coactive { feature: 256 }", "decoder_neighbors { feature: -1 }", "ranked_units { feature: 256 }",
+        "pairs { features { ids { values: 256 } } }", "pairs { features { range { stop: 257 } } }"}) {
     EXPECT_THAT(Resolve(text), IsError(absl::StatusCode::kInvalidArgument, reason::kFeatureOutOfRange)) << text;
   }
 }

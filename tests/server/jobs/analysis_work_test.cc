@@ -34,8 +34,9 @@ class AnalysisWorkTest : public testing::Test {
       while (done.ok() && !*done) done = (*analysis)->RunUnit();
       if (!done.ok()) return done.status();
       auto taken = (*analysis)->Take();
-      if (taken.ok()) answer = *std::move(taken);
-      return taken.status();
+      if (!taken.ok()) return taken.status();
+      answer = *std::move(taken);
+      return absl::OkStatus();
     }));
     return answer;
   }

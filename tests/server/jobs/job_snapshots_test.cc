@@ -47,8 +47,7 @@ TEST_F(JobSnapshotsTest, ARunningJobsSnapshotIsWhatItHasCounted) {
   const v1::Snapshot& snapshot = call.Answer()->front();
   EXPECT_EQ(snapshot.tokens(), kHeldAt);
   EXPECT_EQ(snapshot.sequences(0).stop(), 12);
-  EXPECT_THAT(snapshot.labels(),
-              UnorderedElementsAre(Pair("run", "first"), Pair("by", "ada"), Pair("why", "curious")));
+  EXPECT_THAT(snapshot.labels(), UnorderedElementsAre(Pair("run", "first"), Pair("by", "ada"), Pair("why", "curious")));
   EXPECT_GT(snapshot.pause_seconds(), 0) << "the clock goes on whenever it is looked at";
   EXPECT_FALSE(snapshot.automatic());
   EXPECT_EQ(snapshot.job(), name);
@@ -143,8 +142,8 @@ TEST_F(JobSnapshotsTest, ARequestThatComesWhileTheEndIsStoredIsAnsweredWithIt) {
   finishing.Wait();
   v1::Snapshot left;
   left.set_job(name);
-  ASSERT_OK_AND_ASSIGN(left, rig.snapshots().AddAtMoment(left, SnapshotStore::kAtEnd, {{"counts", at::ones({1})}},
-                                                         absl::UnixEpoch()));
+  ASSERT_OK_AND_ASSIGN(
+      left, rig.snapshots().AddAtMoment(left, SnapshotStore::kAtEnd, {{"counts", at::ones({1})}}, absl::UnixEpoch()));
   const SnapshotCall call(rig, name);
   asked.Notify();
   ASSERT_OK(call.Answer());

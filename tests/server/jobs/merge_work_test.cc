@@ -72,9 +72,8 @@ TEST_F(MergeWorkTest, WhatWasMergedCanBeMergedAgain) {
 
 TEST_F(MergeWorkTest, WhatCannotBeMergedIsSaidBeforeAndWhenItsTurnComes) {
   const v1::Snapshot first = CollectPart(0, 8), overlapping = CollectPart(4, 8);
-  const v1::Snapshot without_pairs = CollectPart(8, 8, [](v1::StatisticsSpec* spec) {
-    spec->mutable_options()->add_groups(v1::STATISTICS_GROUP_FEATURES);
-  });
+  const v1::Snapshot without_pairs = CollectPart(
+      8, 8, [](v1::StatisticsSpec* spec) { spec->mutable_options()->add_groups(v1::STATISTICS_GROUP_FEATURES); });
   const auto check = [&](const std::vector<std::string>& names) {
     v1::MergeSpec spec;
     for (const std::string& name : names) spec.add_snapshots(name);
@@ -83,8 +82,7 @@ TEST_F(MergeWorkTest, WhatCannotBeMergedIsSaidBeforeAndWhenItsTurnComes) {
   EXPECT_THAT(check({first.name(), overlapping.name()}), IsError(kPrecondition, reason::kSnapshotsOverlap));
   EXPECT_THAT(check({first.name(), without_pairs.name()}), IsError(kPrecondition, reason::kSnapshotMismatch));
   EXPECT_THAT(check({first.name(), without_pairs.name()}), MessageHas("options.groups"));
-  EXPECT_THAT(check({first.name(), "snapshots/gone"}),
-              IsError(absl::StatusCode::kNotFound, reason::kSnapshotNotFound));
+  EXPECT_THAT(check({first.name(), "snapshots/gone"}), IsError(absl::StatusCode::kNotFound, reason::kSnapshotNotFound));
   EXPECT_THAT(check({first.name(), "gone"}), IsError(absl::StatusCode::kInvalidArgument, reason::kNameInvalid));
   EXPECT_EQ(ReasonOfJob(Merge({first, overlapping})), reason::kSnapshotsOverlap);
 }

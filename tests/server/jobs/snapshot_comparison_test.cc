@@ -124,8 +124,8 @@ TEST(SnapshotComparisonTest, TheSettingThatDiffersIsNamed) {
 }
 
 TEST(SnapshotComparisonTest, SequencesThatTwoCountedAreNamed) {
-  const absl::Status status = CheckMergeable(
-      {Part("snapshots/a", 0, 10), Part("snapshots/b", 20, 30), Part("snapshots/c", 8, 12)});
+  const absl::Status status =
+      CheckMergeable({Part("snapshots/a", 0, 10), Part("snapshots/b", 20, 30), Part("snapshots/c", 8, 12)});
   EXPECT_THAT(status, IsError(kPrecondition, reason::kSnapshotsOverlap));
   EXPECT_THAT(status, AllOf(MessageHas("sequences 8 to 9"), MessageHas("snapshots/a"), MessageHas("snapshots/c")));
   const v1::Snapshot a = Part("snapshots/a", 0, 10);

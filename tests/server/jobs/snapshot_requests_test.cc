@@ -47,9 +47,8 @@ TEST_F(SnapshotRequestsTest, AllAreRefusedOnce) {
 }
 
 TEST_F(SnapshotRequestsTest, OneThatIsRefusedMayAskAgain) {
-  requests_.Add("jobs/a", {{}, [this](const absl::StatusOr<std::vector<v1::Snapshot>>&) {
-                             requests_.Add("jobs/a", Request());
-                           }});
+  requests_.Add("jobs/a",
+                {{}, [this](const absl::StatusOr<std::vector<v1::Snapshot>>&) { requests_.Add("jobs/a", Request()); }});
   requests_.Refuse(absl::UnavailableError("stopping"));
   EXPECT_TRUE(requests_.Has("jobs/a"));
 }

@@ -38,7 +38,9 @@ class SnapshotStoreTest : public testing::Test {
   }
   std::vector<std::string> NamesOf(const std::string& job) {
     std::vector<std::string> names;
-    for (const v1::Snapshot& snapshot : store_->List(100, "", "", job)->items) names.push_back(snapshot.name());
+    const auto page = store_->List(100, "", "", job);
+    EXPECT_OK(page);
+    for (const v1::Snapshot& snapshot : page->items) names.push_back(snapshot.name());
     return names;
   }
 

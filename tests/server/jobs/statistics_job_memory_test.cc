@@ -1,6 +1,5 @@
 // What jobs about statistics take in memory, and what they keep from being deleted and unloaded.
 #include "server/jobs/job_memory.h"
-
 #include "server/jobs/snapshot_comparison.h"
 #include "server/runtime/reasons.h"
 #include "server/runtime/statistics_memory.h"
@@ -37,7 +36,8 @@ TEST_F(StatisticsJobMemoryTest, ACollectionTakesAtLeastItsSums) {
   ManagerRig rig(folder_.path());
   const v1::Job job = TinyCollection();
   int64_t sums = 0;
-  for (const auto& [name, tensor] : CollectDirectly(rig, job).at(0)) sums += static_cast<int64_t>(tensor.nbytes());
+  const TensorMap tensors = CollectDirectly(rig, job).at(0);
+  for (const auto& [name, tensor] : tensors) sums += static_cast<int64_t>(tensor.nbytes());
   ASSERT_OK_AND_ASSIGN(const MemoryEstimate estimate, EstimateJobMemory(job, Parts(rig)));
   EXPECT_GT(estimate.peak_bytes, sums);
   EXPECT_LT(estimate.peak_bytes, 2 * sums + (int64_t{64} << 20));

@@ -1,7 +1,6 @@
 // Trainings that collect statistics while their parameters move.
-#include "server/jobs/training_work.h"
-
 #include "lib/tensor_io/content_hash.h"
+#include "server/jobs/training_work.h"
 #include "server/runtime/reasons.h"
 #include "tests/server/jobs/collection_rig.h"
 
@@ -54,8 +53,8 @@ Trained TrainDirectly(ManagerRig& rig, const v1::Job& job, int64_t steps) {
     inputs.sequences = *SequencesFor(*handles->corpus, spec);
     const auto trainer = MidcoderTrainer::Create(inputs, *config);
     if (!trainer.ok()) return trainer.status();
-    const auto done = (*trainer)->RunSlice(
-        Budget([&] { return (*trainer)->at_step_boundary() && (*trainer)->step() == steps; }));
+    const auto done =
+        (*trainer)->RunSlice(Budget([&] { return (*trainer)->at_step_boundary() && (*trainer)->step() == steps; }));
     for (const auto& [name, tensor] : (*trainer)->statistics(0).Tensors()) trained.sums[name] = tensor.clone();
     for (const auto& [name, tensor] : (*trainer)->midcoder(0).tensors()) trained.parameters[name] = tensor.clone();
     return done.status();

@@ -29,7 +29,8 @@ class MidcoderExporterTest : public testing::Test {
     ASSERT_OK_AND_ASSIGN(uploads_, UploadStore::Open(&rig_->folder(), int64_t{1} << 30, &clock_));
     exporter_.emplace(&rig_->folder(), &rig_->midcoders(), &rig_->snapshots());
   }
-  v1::Snapshot CollectOf(const v1::Midcoder& midcoder, const std::function<void(v1::StatisticsSpec*)>& change = nullptr) {
+  v1::Snapshot CollectOf(const v1::Midcoder& midcoder,
+                         const std::function<void(v1::StatisticsSpec*)>& change = nullptr) {
     return Collect(*rig_, TinyCollection(change, {midcoder}));
   }
   absl::StatusOr<std::shared_ptr<const MappedFile>> Export(const std::string& snapshot) {
@@ -84,7 +85,8 @@ TEST_F(MidcoderExporterTest, ASnapshotOfOursComesBackFromTheReferencesFile) {
   EXPECT_EQ(back.tokens(), snapshot.tokens());
   EXPECT_EQ(back.imported_from(), "reference .pt");
   const TensorMap sums = TensorsOf(*rig_, snapshot.name()), tensors = TensorsOf(*rig_, back.name());
-  for (const char* name : {"act_counts", "act_sum", "act_gate_sum", "pre_relu_sum_no_act", "mlp_out_cov_sum", "mid_sum"}) {
+  for (const char* name :
+       {"act_counts", "act_sum", "act_gate_sum", "pre_relu_sum_no_act", "mlp_out_cov_sum", "mid_sum"}) {
     ASSERT_EQ(tensors.count(name), 1U) << name;
     EXPECT_TRUE(at::equal(tensors.at(name).to(at::kFloat), sums.at(name).to(at::kFloat))) << name;
   }
@@ -137,6 +139,17 @@ TEST_F(MidcoderExporterTest, ASnapshotThatIsNotTheMidcodersIsRefused) {
   const v1::Snapshot of_none = Collect(*rig_, TinyCollection());
   EXPECT_THAT(Export(of_none.name()), IsError(absl::StatusCode::kInvalidArgument, reason::kConfigInvalid));
   EXPECT_THAT(Export("snapshots/gone"), IsError(absl::StatusCode::kNotFound, reason::kSnapshotNotFound));
+}
+
+TEST_F(MidcoderExporterTest, ItsMemoryIsReservedAndGivenBack) {
+  const v1::Snapshot snapshot = CollectOf(midcoder_);
+  MemoryBudget little(1000), enough(int64_t{1} << 30);
+  exporter_.emplace(&rig_->folder(), &rig_->midcoders(), &rig_->snapshots(), &little);
+  EXPECT_THAT(Export(snapshot.name()), IsError(absl::StatusCode::kResourceExhausted, reason::kMemoryExceeded));
+  EXPECT_OK(Export("")) << "the parameters alone are mapped";
+  exporter_.emplace(&rig_->folder(), &rig_->midcoders(), &rig_->snapshots(), &enough);
+  EXPECT_OK(Export(snapshot.name()));
+  EXPECT_EQ(enough.used_bytes(), 0);
 }
 
 TEST_F(MidcoderExporterTest, PairsOfOtherFeaturesCannotBeExported) {

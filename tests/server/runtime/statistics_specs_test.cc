@@ -60,8 +60,7 @@ TEST_F(StatisticsSpecsTest, EveryDefaultIsFilledIn) {
   EXPECT_TRUE(spec.options().has_include_bos() && !spec.options().include_bos());
   EXPECT_EQ(spec.options().keep_last(), 2);
   EXPECT_TRUE(spec.options().has_snapshot_every_tokens());
-  ASSERT_OK_AND_ASSIGN(const v1::StatisticsSpec again,
-                       ResolveStatisticsSpec(*TinyRegistry(), {}, spec));
+  ASSERT_OK_AND_ASSIGN(const v1::StatisticsSpec again, ResolveStatisticsSpec(*TinyRegistry(), {}, spec));
   EXPECT_EQ(again.SerializeAsString(), spec.SerializeAsString());
 }
 
@@ -172,7 +171,8 @@ TEST_F(StatisticsSpecsTest, TheEstimateGrowsWithWhatIsCollectedAndTheAdviceFits)
   EXPECT_GT(peak(without_pairs), peak(few));
   const auto advice = [&](int64_t room) { return CollectionThatFits(*TinyRegistry(), {}, all, room); };
   EXPECT_THAT(advice(peak(without_pairs)), HasSubstr("without PAIRS"));
-  EXPECT_THAT(advice(peak(few)), HasSubstr("features of each transcoder would fit"));
+  EXPECT_THAT(advice(peak(without_pairs) - 1), HasSubstr("features of each transcoder would fit"));
+  EXPECT_THAT(advice(peak(few)), HasSubstr("FEATURES alone would fit"));
   EXPECT_THAT(advice(1000), HasSubstr("smaller batch_size"));
 }
 

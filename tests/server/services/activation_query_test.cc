@@ -16,17 +16,15 @@ namespace {
 
 using testing::AllOf;
 
-
-
 // The transcoder twice: with the frequencies of its training, and without.
 std::unique_ptr<ModelRegistry> LoadRegistry() {
   constexpr char kConfig[] = R"(device: "cpu" model { name: "tiny" path: "$0/model"
       transcoder { layer: 1 id: "known" path: "$0/tiny_transcoder_dunefsky.pt"
                    log_sparsity_path: "$0/tiny_transcoder_dunefsky_log_feature_sparsity.pt" }
-      transcoder { layer: 2 id: "unknown" path: "$0/tiny_transcoder_dunefsky.pt" } })";
+      transcoder { layer: 1 id: "unknown" path: "$0/tiny_transcoder_dunefsky.pt" } })";
   v1::ServerConfig config;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(absl::Substitute(kConfig, SUPERPOSE_TEST_DATA "/golden"),
-                                                            &config));
+  EXPECT_TRUE(
+      google::protobuf::TextFormat::ParseFromString(absl::Substitute(kConfig, SUPERPOSE_TEST_DATA "/golden"), &config));
   auto loaded = ModelRegistry::Load(config);
   EXPECT_OK(loaded);
   return loaded.ok() ? *std::move(loaded) : nullptr;

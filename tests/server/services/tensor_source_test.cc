@@ -55,8 +55,7 @@ TEST_F(TensorSourceTest, JobsThatAnsweredAQuestionHaveItsTensors) {
   ASSERT_GT(end.analysis().tensors_size(), 0);
   for (const v1::ResultTensor& tensor : end.analysis().tensors()) {
     ASSERT_OK_AND_ASSIGN(const at::Tensor values, Read(end.name(), tensor.info().name()));
-    EXPECT_EQ(values.sizes().vec(),
-              std::vector<int64_t>(tensor.info().shape().begin(), tensor.info().shape().end()));
+    EXPECT_EQ(values.sizes().vec(), std::vector<int64_t>(tensor.info().shape().begin(), tensor.info().shape().end()));
   }
   EXPECT_THAT(Read(end.name(), "act_counts"), IsError(kNotFound, reason::kTensorMissing));
 }

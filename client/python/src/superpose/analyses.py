@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superpose import _words, features
+from superpose import _display, _words, features
 from superpose._answer import read_answer
 from superpose.answers import (
     DecoderNeighbors,
@@ -384,6 +384,15 @@ class Analyses(TensorHolder):
     def _ranks(self) -> pd.DataFrame:
         """By feature id: log10_freq, rank, count."""
         raise NotImplementedError
+
+    def _facts(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return _display.text("Snapshot", self.name, self._facts())
+
+    def _repr_html_(self) -> str:
+        return _display.html("Snapshot", self.name, self._facts())
 
 
 def _source(by: str | None) -> Any:

@@ -177,7 +177,7 @@ def _feature_frame(answer: Answer, ids: np.ndarray, columns: dict[str, np.ndarra
             column = known[name]
             # Features that the snapshot does not cover have none.
             frame[name] = (column if name == "log10_freq" else _whole(column)).to_numpy()
-    frame.attrs = answer.attrs
+    frame.attrs.update(answer.attrs)
     return frame
 
 
@@ -189,7 +189,7 @@ def _block(answer: Answer, values: np.ndarray | None, rows: np.ndarray, columns:
     if values is None:
         return None
     frame = pd.DataFrame(values, index=pd.Index(rows, name=names[0]), columns=pd.Index(columns, name=names[1]))
-    frame.attrs = answer.attrs
+    frame.attrs.update(answer.attrs)
     return frame
 
 
@@ -265,7 +265,7 @@ def _ranked_units(answer: Answer, ranks: Ranks) -> pd.DataFrame:
     if answer.get("feature") is not None:
         return _feature_frame(answer, answer["feature"], columns, ranks)
     frame = pd.DataFrame(columns, index=pd.Index(answer["unit"], name="unit"))
-    frame.attrs = answer.attrs
+    frame.attrs.update(answer.attrs)
     return frame
 
 
@@ -280,7 +280,7 @@ def _noise_model(answer: Answer, ranks: Ranks) -> pd.DataFrame | NoiseModel:
 def _pre_activations(answer: Answer, ranks: Ranks) -> PreActivations:
     units = answer["unit"]
     frame = pd.DataFrame({"mean": answer["mean"], "variance": answer["variance"]}, index=pd.Index(units, name="unit"))
-    frame.attrs = answer.attrs
+    frame.attrs.update(answer.attrs)
     blocks = {
         name: _block(answer, answer[name], units, units, ["unit", "other_unit"])
         for name in ("covariance", "correlation", "weight_gram")

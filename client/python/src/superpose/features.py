@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superpose import _words
+from superpose import _display, _words
 from superpose.v1 import feature_pb2
 
 
@@ -50,6 +50,14 @@ class Band:
                 raise ValueError(f"the band's {name} end is NaN")
         if self.low is not None and self.high is not None and not self.low < self.high:
             raise ValueError(f"the band from {self.low} to {self.high} is empty: give its lower end first")
+
+    def _repr_html_(self) -> str:
+        said = "all" if self.low is None and self.high is None else "log10 frequency"
+        if self.low is not None:
+            said = f"{self.low:g} {'<' if self.open else '<='} {said}"
+        if self.high is not None:
+            said = f"{said} < {self.high:g}"
+        return _display.html("Band", "features", {"with": said, "by": self.by or "training, or else the snapshot"})
 
 
 def band(lo: float | None, hi: float | None, by: str | None = None, open: bool = False) -> Band:

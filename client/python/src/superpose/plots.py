@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from superpose import _display
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -24,6 +26,15 @@ class SnapshotPlots:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+
+    def __repr__(self) -> str:
+        return _display.text("SnapshotPlots", self._snapshot.name, {"pictures": self._pictures()})
+
+    def _repr_html_(self) -> str:
+        return _display.html("SnapshotPlots", self._snapshot.name, {"pictures": self._pictures()})
+
+    def _pictures(self) -> str:
+        return ", ".join(name for name in vars(type(self)) if not name.startswith("_"))
 
     def rank_curve(self, features: Any = None, *, by: str | None = None, ax: Axes | None = None) -> Axes:
         """log10 frequency against rank, most frequent first; features that were never active are left out.
@@ -91,7 +102,7 @@ class SnapshotPlots:
         """Histograms over hidden units of log10(gate_act_counts + 0.1), for the first `most` features."""
         ax = _axes(ax)
         found = self._snapshot.log10_gate_counts(features, bins=bins, by_feature=True)
-        for feature, counts in zip(found.features[:most], found.by_feature, strict=False):
+        for feature, counts in zip(found.features[:most], np.asarray(found.by_feature), strict=False):
             ax.stairs(counts, found.edges, label=str(feature))
         ax.set_yscale("log")
         ax.legend(title="feature", prop={"size": 7})
@@ -174,8 +185,8 @@ class SnapshotPlots:
         found = self._snapshot.decoder_neighbors(feature, kind=kind, method=method, bins=bins)
         ax.stairs(found.counts, found.edges, fill=True)
         ax.set_yscale("log")
-        known = found.frame.loc[feature, "log10_freq"]
-        return _label(ax, f"Feature {feature}, log10 frequency {known:.2f}", "cosine", "features")
+        log10_freq = float(found.frame["log10_freq"].loc[feature])
+        return _label(ax, f"Feature {feature}, log10 frequency {log10_freq:.2f}", "cosine", "features")
 
     def decoder_block(
         self,

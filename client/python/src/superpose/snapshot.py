@@ -251,12 +251,6 @@ class Snapshot(Analyses):
         facts |= {"labels": self.labels} if self.labels else {}
         return facts | {name: list(tensor.shape) for name, tensor in self.tensors.items()}
 
-    def __repr__(self) -> str:
-        return _display.text("Snapshot", self.name, self._facts())
-
-    def _repr_html_(self) -> str:
-        return _display.html("Snapshot", self.name, self._facts())
-
 
 def get_snapshot(connection: Connection, name: str) -> Snapshot:
     """The snapshot of that name."""
