@@ -54,7 +54,7 @@ class Worker:
     def _line(self) -> str:
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"bench: {self.process.args} ended early")
+            sys.exit(f"bench: {self.process.args} ended early with status {self.process.wait()}")
         return line.strip()
 
     def _expect(self, word: str) -> None:

@@ -295,7 +295,7 @@ TEST_F(LessMemoryTest, ActivationsThatCanNeverFitAreRefusedWithHowManyWould) {
 }
 
 TEST_F(LessMemoryTest, AStreamWhoseTokensDoNotFitIsRefused) {
-  const absl::Status refused = client_->StreamActivations(Query(2'000'000), [](client::Activations) {
+  const absl::Status refused = client_->StreamActivations(Query(2'000'000), [](const client::Activations&) {
     ADD_FAILURE() << "it has begun";
     return absl::OkStatus();
   });

@@ -7,7 +7,7 @@
 namespace superpose {
 namespace {
 
-at::Tensor Ids(std::vector<int64_t> ids) { return at::tensor(ids, at::kLong); }
+at::Tensor Ids(const std::vector<int64_t>& ids) { return at::tensor(ids, at::kLong); }
 
 TEST(ChosenFeatures, AllFeaturesStayAsTheyAre) {
   const ChosenFeatures all({}, 5, at::kCPU);

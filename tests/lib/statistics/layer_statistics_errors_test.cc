@@ -19,7 +19,7 @@ StatisticsOptions Choose(const at::Tensor& features, const at::Tensor& pairs = {
   options.pair_ids = pairs;
   return options;
 }
-at::Tensor Ids(std::vector<int64_t> ids) { return at::tensor(ids, at::kLong); }
+at::Tensor Ids(const std::vector<int64_t>& ids) { return at::tensor(ids, at::kLong); }
 
 TEST(LayerStatisticsErrors, OptionsThatCannotBeMet) {
   StatisticsOptions midcoder;

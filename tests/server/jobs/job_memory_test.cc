@@ -126,7 +126,9 @@ TEST_F(JobMemoryTest, AJobThatWaitsForMemoryCanBeCancelled) {
 
 TEST_F(JobMemoryTest, AJobsModelAndTranscoderAreInUseUntilItHasEnded) {
   ManagerRig rig(folder_.path(), Options(), nullptr, TinyRegistry(), &budget_);
-  const auto check = [&](const std::string& name) { return CheckNoJobUses(name, &rig.store(), {&rig.midcoders(), &rig.snapshots()}); };
+  const auto check = [&](const std::string& name) {
+    return CheckNoJobUses(name, &rig.store(), {&rig.midcoders(), &rig.snapshots()});
+  };
   EXPECT_OK(check("models/tiny"));
   const std::string running = rig.Submit(TinyTraining(10)).name();
   const std::string queued = rig.Submit(TinyTraining(10)).name();
