@@ -118,21 +118,10 @@ def evaluate(midcoder: superpose.Midcoder, tokens: int) -> bool:
     return share >= 0.9
 
 
-def snapshot_on_the_way(job: superpose.Job) -> superpose.Snapshot:
-    """A snapshot of the running job, as soon as it has counted its first tokens."""
-    while True:
-        try:
-            return job.snapshot(labels={"when": "on the way"})
-        except superpose.FailedPrecondition as error:
-            if error.reason != "JOB_WITHOUT_STATISTICS" or job.status not in ("queued", "running"):
-                raise
-            time.sleep(0.05)
-
-
 def count(lab: superpose.Lab, midcoder: superpose.Midcoder, tokens: int) -> superpose.Snapshot:
     heading(f"Count statistics of all features and pairs over {tokens} tokens, with a snapshot on the way")
     job = lab.collect_statistics(midcoder=midcoder, tokens=tokens)
-    early = snapshot_on_the_way(job)
+    early = job.snapshot(labels={"when": "on the way"})
     job.wait(progress=True)
     last = job.result()
     rows = {

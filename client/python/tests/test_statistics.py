@@ -303,6 +303,12 @@ def test_a_trained_midcoder_has_its_statistics(lab: superpose.Lab) -> None:
     assert len(weights) == 5
 
 
+def test_a_snapshot_of_a_job_that_has_counted_nothing_waits_for_its_first_batch(lab: superpose.Lab) -> None:
+    job = lab.collect_statistics(layer=2, corpus="text", model="toy", context_length=16, batch_size=4)
+    assert job.snapshot(timeout=120).tokens > 0
+    job.wait(progress=False, timeout=120)
+
+
 def test_a_job_without_statistics_has_no_snapshot(lab: superpose.Lab, midcoder: superpose.Midcoder) -> None:
     with pytest.raises(superpose.FailedPrecondition) as caught:
         lab.job(midcoder.job).snapshot()

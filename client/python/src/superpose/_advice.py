@@ -30,7 +30,7 @@ _BY_REASON = {
     "JOB_CRASHED": "The server ended while it ran, more than once: its log says why. A smaller batch_size may help.",
     "JOB_NOT_FINISHED": "job.wait() waits for its end; job.cancel() ends it.",
     "JOB_NOT_FOUND": "lab.jobs() lists the jobs.",
-    "JOB_WITHOUT_STATISTICS": "job.progress says what a job has counted; trainings count with statistics=True.",
+    "JOB_WITHOUT_STATISTICS": "collect them with lab.collect_statistics(..), or train with statistics=True.",
     "LAYER_OUT_OF_RANGE": "Layers are counted from 0; lab.models() lists the layers that have transcoders.",
     "LEASE_LOST": "Another worker took the job over: look at it again.",
     "MEMORY_EXCEEDED": "Take a smaller batch_size, or wait; lab.estimate_training(..) and lab.estimate_statistics(..) "

@@ -15,7 +15,16 @@ from superpose._answer import Answer, read_answer
 from superpose._connection import Backoff, Connection
 from superpose._progress import ProgressBar
 from superpose.answers import present
-from superpose.errors import Cancelled, DeadlineExceeded, Error, JobFailed, NotFound, Unavailable, job_failed
+from superpose.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    Error,
+    FailedPrecondition,
+    JobFailed,
+    NotFound,
+    Unavailable,
+    job_failed,
+)
 from superpose.midcoder import evaluation_series, get_midcoder
 from superpose.snapshot import Snapshot, get_snapshot, list_snapshots
 from superpose.v1 import job_pb2, job_service_pb2, statistics_service_pb2
@@ -173,8 +182,9 @@ class Job:
     def snapshot(self, labels: Mapping[str, str] | None = None, *, timeout: float = 600.0) -> Snapshot:
         """Takes a snapshot of the statistics that it has counted so far, at its next step, while it goes on.
 
-        Of a job that has ended: the snapshot that it left. For jobs of several layers see `take_snapshots`. Raises
-        FailedPrecondition / JOB_WITHOUT_STATISTICS for a job that collects none, or has counted nothing yet.
+        While it has counted nothing yet, waits until it has. Of a job that has ended: the snapshot that it left. For
+        jobs of several layers see `take_snapshots`. Raises FailedPrecondition / JOB_WITHOUT_STATISTICS for a job that
+        collects none.
 
         Args:
             labels: Words for it.
@@ -188,10 +198,24 @@ class Job:
     def take_snapshots(self, labels: Mapping[str, str] | None = None, *, timeout: float = 600.0) -> list[Snapshot]:
         """As `snapshot`: a snapshot for each transcoder, all at the same step."""
         request = statistics_service_pb2.TakeSnapshotRequest(job=self.name, labels=labels)
-        response = self._connection.call(
-            self._connection.statistics.TakeSnapshot, request, timeout=timeout, retry=False
-        )
-        return [Snapshot(self._connection, proto) for proto in response.snapshots]
+        end, backoff = time.monotonic() + timeout, Backoff(longest=1.0)
+        while True:
+            try:
+                response = self._connection.call(
+                    self._connection.statistics.TakeSnapshot, request, timeout=_left(end), retry=False
+                )
+            except FailedPrecondition as error:
+                if error.reason != "JOB_WITHOUT_STATISTICS" or not self._will_count():
+                    raise
+                backoff.pause(_left(end))
+            else:
+                return [Snapshot(self._connection, proto) for proto in response.snapshots]
+
+    def _will_count(self) -> bool:
+        """Whether it collects statistics and has not ended."""
+        proto = self.refresh()._proto
+        collects = self.kind == "collect_statistics" or proto.train_midcoder.HasField("statistics")
+        return collects and not self._ended
 
     def snapshots(self) -> pd.DataFrame:
         """The snapshots that it has left until now, automatic ones among them: a row each, newest first."""
