@@ -195,14 +195,15 @@ def main() -> None:
         "--quick", action="store_true", help="a small model and few repetitions: shows that the bench runs"
     )
     parser.add_argument("--json", type=Path, help="write the rows here")
-    parser.add_argument("--batch", type=int, default=32, help="sequences of 128 tokens a step")
+    parser.add_argument("--batch", type=int, help="sequences of 128 tokens a step (32; with --quick 8)")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     arguments = parser.parse_args()
 
     folder = ROOT / "build" / ("bench_quick" if arguments.quick else "bench")
     make_inputs(folder, arguments.quick)
-    settings = [str(folder), str(arguments.batch), str(arguments.threads)]
+    batch = arguments.batch or (8 if arguments.quick else 32)
+    settings = [str(folder), str(batch), str(arguments.threads)]
     reference = [sys.executable, str(HERE / "reference.py"), *settings]
     wait_policy = {"OMP_WAIT_POLICY": "PASSIVE"}
     workers = {
