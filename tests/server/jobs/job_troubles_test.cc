@@ -238,7 +238,11 @@ TEST_F(JobTroublesTest, AJobThatComesToNoBoundaryInTimeIsGivenBack) {
 TEST_F(JobTroublesTest, AJobCancelledWhileTheServerStopsIsCancelled) {
   Notification writing;
   Notification cancelled;
-  script_.run_slice = WorkOn;
+  Notification working;  // from here on a stop waits for it
+  script_.run_slice = [&](const Budget& budget) {
+    if (!working.HasBeenNotified()) working.Notify();
+    return WorkOn(budget);
+  };
   script_.write_checkpoint = [&](const KeepWriting&) {
     writing.Notify();
     cancelled.Wait();
@@ -246,7 +250,7 @@ TEST_F(JobTroublesTest, AJobCancelledWhileTheServerStopsIsCancelled) {
   };
   ManagerRig& rig = Start();
   const std::string name = rig.Submit(TinyTraining(1)).name();
-  rig.WaitUntil(name, [](const v1::Job& job) { return job.state() == v1::JOB_STATE_RUNNING; });
+  working.Wait();
   WriteFile(folder_ / name + "/history.bin", "rows");
   std::thread stop([&] { rig.manager().Stop(absl::InfiniteFuture()); });
   writing.Wait();
