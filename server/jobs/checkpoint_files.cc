@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/status_macros.h"
+#include "lib/tensor_io/tensor_bytes.h"
 #include "server/jobs/folder.h"
 #include "server/jobs/storage_error.h"
 
@@ -17,18 +18,12 @@ namespace {
 
 constexpr int kKept = 2;
 
-int64_t BytesOf(const TensorMap& tensors) {
-  int64_t bytes = 0;
-  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
-  return bytes;
-}
-
 }  // namespace
 
 absl::Status CheckpointFiles::Write(int64_t step, const TensorMap& tensors, const StringMap& metadata,
                                     const KeepWriting& keep_writing) const {
   SUPERPOSE_RETURN_IF_ERROR(MakeFolder(folder_));
-  SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(BytesOf(tensors), folder_));
+  SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(TensorBytes(tensors), folder_));
   const std::string path = absl::StrFormat("%s/checkpoint-%012d.safetensors", folder_, step);
   SUPERPOSE_RETURN_IF_ERROR(WriteSafetensors(path, tensors, metadata, keep_writing));
   // One of a later step is damaged: the work went on from an earlier one.

@@ -32,8 +32,8 @@ EvaluationWork::EvaluationWork(const v1::Job& job, const JobParts& parts, v1::Mi
 
 absl::Status EvaluationWork::StartEvaluator() {
   const v1::MidcoderTrainingSpec& trained = midcoder_.spec();
-  const MidForm form = trained.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp;
-  const MidGate gate = trained.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu;
+  const MidForm form = FormOf(trained);
+  const MidGate gate = GateOf(trained);
   SUPERPOSE_ASSIGN_OR_RETURN(Midcoder midcoder, Midcoder::FromTensors(form, gate, midcoder_.layer(), *inputs_.model,
                                                                       inputs_.transcoder->d_sae(), weights_.tensors()));
   inputs_.midcoder = std::make_shared<Midcoder>(std::move(midcoder));

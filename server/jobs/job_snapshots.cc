@@ -8,15 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "lib/tensor_io/tensor_bytes.h"
 
 namespace superpose {
 namespace {
 
 int64_t BytesOf(const std::vector<TakenStatistics>& taken) {
   int64_t bytes = 0;
-  for (const TakenStatistics& one : taken) {
-    for (const auto& [name, tensor] : one.tensors) bytes += static_cast<int64_t>(tensor.nbytes());
-  }
+  for (const TakenStatistics& one : taken) bytes += TensorBytes(one.tensors);
   return bytes;
 }
 

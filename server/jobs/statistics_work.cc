@@ -10,6 +10,7 @@
 #include "server/jobs/restore_checkpoint.h"
 #include "server/jobs/snapshot_store.h"
 #include "server/runtime/descriptors.h"
+#include "server/runtime/midcoder_specs.h"
 #include "server/runtime/reasons.h"
 #include "server/runtime/statistics_specs.h"
 #include "server/telemetry/log.h"
@@ -61,8 +62,9 @@ absl::Status StatisticsWork::LoadMidcoders() {
   for (size_t i = 0; i < midcoders_.size(); ++i) {
     CollectedLayer& layer = inputs_.layers[i];
     SUPERPOSE_ASSIGN_OR_RETURN(
-        Midcoder midcoder, Midcoder::FromTensors(FormOf(midcoders_[i].facts), GateOf(midcoders_[i].facts), layer.layer,
-                                                 *inputs_.model, layer.transcoder->d_sae(), midcoders_[i].weights));
+        Midcoder midcoder,
+        Midcoder::FromTensors(FormOf(midcoders_[i].facts.spec()), GateOf(midcoders_[i].facts.spec()), layer.layer,
+                              *inputs_.model, layer.transcoder->d_sae(), midcoders_[i].weights));
     layer.midcoder = std::make_shared<const Midcoder>(std::move(midcoder));
   }
   return absl::OkStatus();

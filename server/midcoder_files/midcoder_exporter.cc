@@ -9,8 +9,10 @@
 #include "lib/base/status_macros.h"
 #include "lib/midcoder/reference_file.h"
 #include "lib/statistics/reference_statistics.h"
+#include "lib/tensor_io/tensor_bytes.h"
 #include "server/jobs/folder.h"
 #include "server/jobs/resource_id.h"
+#include "server/runtime/midcoder_specs.h"
 #include "server/runtime/reasons.h"
 
 namespace superpose {
@@ -27,12 +29,6 @@ ReferenceConfig ConfigOf(const v1::MidcoderTrainingSpec& spec) {
   config.weight_decay = spec.weight_decay();
   config.mse_out_param = spec.mse_out_param();
   return config;
-}
-
-int64_t BytesOf(const TensorMap& tensors) {
-  int64_t bytes = 0;
-  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
-  return bytes;
 }
 
 }  // namespace
@@ -55,8 +51,7 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::WriteReferen
     const v1::ExportMidcoderRequest& request) {
   SUPERPOSE_ASSIGN_OR_RETURN(const v1::Midcoder midcoder, midcoders_->Get(request.name()));
   SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile weights, midcoders_->Open(request.name()));
-  const bool is_d_model = midcoder.spec().mid_form() == v1::MID_FORM_D_MODEL;
-  ReferenceMidcoder file = {.form = is_d_model ? MidForm::kDModel : MidForm::kDMlp,
+  ReferenceMidcoder file = {.form = FormOf(midcoder.spec()),
                             .config = ConfigOf(midcoder.spec()),
                             .parameters = weights.tensors(),
                             .statistics = {}};
@@ -66,7 +61,7 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::WriteReferen
     SUPERPOSE_ASSIGN_OR_RETURN(memory, Reserve(statistics));
     SUPERPOSE_ASSIGN_OR_RETURN(file.statistics, ReferenceStatistics(statistics));
   }
-  SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(BytesOf(file.parameters) + BytesOf(file.statistics), folder_->path()));
+  SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(TensorBytes(file.parameters) + TensorBytes(file.statistics), folder_->path()));
   // The sweep at the next start removes what a crash leaves of it.
   const std::string path = absl::StrCat(folder_->path(), "/export-", NewResourceId(), ".tmp");
   absl::Status status = WriteReferenceMidcoder(path, file);

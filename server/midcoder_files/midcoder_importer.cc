@@ -18,6 +18,7 @@
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
 #include "server/runtime/descriptors.h"
+#include "server/runtime/midcoder_specs.h"
 #include "server/runtime/reasons.h"
 
 namespace superpose {
@@ -139,7 +140,7 @@ absl::Status CheckTranscoder(const v1::Midcoder& midcoder, const LoadedTranscode
 }
 
 absl::StatusOr<TensorMap> CheckedTensors(const v1::Midcoder& midcoder, const Place& place, const TensorMap& tensors) {
-  const MidForm form = midcoder.spec().mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp;
+  const MidForm form = FormOf(midcoder.spec());
   return CatchTorch([&]() -> absl::StatusOr<TensorMap> {
     SUPERPOSE_ASSIGN_OR_RETURN(const Midcoder checked,
                                Midcoder::FromTensors(form, MidGate::kRelu, place.transcoder->layer, *place.model->model,

@@ -3,6 +3,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include "absl/strings/str_cat.h"
+#include "lib/tensor_io/tensor_bytes.h"
 #include "server/runtime/version.h"
 
 namespace superpose {
@@ -52,12 +53,6 @@ v1::TranscoderSelfTest DescribeSelfTest(const SelfTest& test, const std::string&
   return proto;
 }
 
-int64_t BytesOf(const TensorMap& tensors) {
-  int64_t bytes = 0;
-  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
-  return bytes;
-}
-
 template <typename Repeated>
 void DescribeTensors(const TensorMap& tensors, Repeated* infos) {
   for (const auto& [name, tensor] : tensors) *infos->Add() = DescribeTensor(name, tensor);
@@ -83,7 +78,7 @@ v1::Transcoder DescribeTranscoder(const LoadedTranscoder& loaded) {
   proto.set_has_log_sparsity(transcoder.has_log_sparsity());
   if (loaded.live_features.has_value()) proto.set_live_features(*loaded.live_features);
   proto.set_content_hash(transcoder.content_hash());
-  proto.set_memory_bytes(BytesOf(transcoder.tensors()));
+  proto.set_memory_bytes(TensorBytes(transcoder.tensors()));
   DescribeTensors(transcoder.tensors(), proto.mutable_tensors());
   return proto;
 }
@@ -104,7 +99,7 @@ v1::Model DescribeModel(const LoadedModel& loaded) {
   proto.set_eos_token_id(static_cast<int32_t>(config.eos_token_id));
   proto.set_has_tokenizer(loaded.tokenizer != nullptr);
   proto.set_content_hash(loaded.model->content_hash());
-  proto.set_memory_bytes(BytesOf(loaded.model->tensors()));
+  proto.set_memory_bytes(TensorBytes(loaded.model->tensors()));
   proto.set_device(loaded.model->device().str());
   for (const TranscoderHandle& transcoder : loaded.transcoders)
     *proto.add_transcoders() = DescribeTranscoder(*transcoder);

@@ -135,6 +135,14 @@ absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegi
   return spec;
 }
 
+MidForm FormOf(const v1::MidcoderTrainingSpec& spec) {
+  return spec.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp;
+}
+
+MidGate GateOf(const v1::MidcoderTrainingSpec& spec) {
+  return spec.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu;
+}
+
 int64_t StepsOf(const v1::MidcoderTrainingSpec& spec) {
   if (spec.has_steps()) return spec.steps();
   if (spec.has_epochs()) return StepsForEpochs(spec.epochs(), spec.steps_per_epoch());
@@ -152,8 +160,8 @@ v1::MidcoderTrainingSpec SpecOfVariant(v1::MidcoderTrainingSpec spec, const Trai
 
 absl::StatusOr<TrainerConfig> TrainerConfigFor(const TrainingHandles& handles, const v1::MidcoderTrainingSpec& spec) {
   TrainerConfig config{
-      .form = spec.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp,
-      .gate = spec.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu,
+      .form = FormOf(spec),
+      .gate = GateOf(spec),
       .layers = {},
       .steps = StepsOf(spec),
       .batch_size = spec.batch_size(),

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/corpus/corpus.h"
+#include "lib/midcoder/midcoder.h"
 #include "lib/midcoder/trainer_config.h"
 #include "server/runtime/job_handles.h"
 #include "server/runtime/model_registry.h"
@@ -23,6 +24,10 @@ absl::StatusOr<v1::MidcoderTrainingSpec> ResolveTrainingSpec(const ModelRegistry
 absl::StatusOr<v1::MidcoderEvaluationSpec> ResolveEvaluationSpec(const ModelRegistry& registry,
                                                                  const v1::Midcoder& midcoder,
                                                                  v1::MidcoderEvaluationSpec spec);
+
+// The form and gate of a resolved spec; a stored midcoder's are those of its spec.
+MidForm FormOf(const v1::MidcoderTrainingSpec& spec);
+MidGate GateOf(const v1::MidcoderTrainingSpec& spec);
 
 // Optimizer steps of a resolved spec, whichever way its length is given.
 int64_t StepsOf(const v1::MidcoderTrainingSpec& spec);

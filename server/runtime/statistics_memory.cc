@@ -9,6 +9,7 @@
 #include "lib/statistics/collector.h"
 #include "lib/statistics/snapshot_layout.h"
 #include "server/runtime/memory_budget.h"
+#include "server/runtime/midcoder_specs.h"
 #include "server/runtime/statistics_specs.h"
 #include "server/runtime/work_memory.h"
 
@@ -35,7 +36,7 @@ absl::StatusOr<Collection> FindCollection(const ModelRegistry& registry, const s
   const GateSource gate = spec.gate() == v1::GATE_SOURCE_MIDCODER ? GateSource::kMidcoder : GateSource::kModel;
   for (size_t i = 0; i < handles.transcoders.size(); ++i) {
     CollectedShape layer{.transcoder = ShapeOf(*handles.transcoders[i]), .midcoder = {}, .options = {}};
-    if (!midcoders.empty()) layer.midcoder = FormOf(midcoders[i]);
+    if (!midcoders.empty()) layer.midcoder = FormOf(midcoders[i].spec());
     SUPERPOSE_ASSIGN_OR_RETURN(layer.options,
                                StatisticsOptionsFor(spec.options(), *handles.transcoders[i]->transcoder, gate));
     collection.layers.push_back(std::move(layer));

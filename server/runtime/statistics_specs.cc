@@ -9,6 +9,7 @@
 #include "lib/base/torch_guard.h"
 #include "lib/statistics/check_options.h"
 #include "server/runtime/feature_selectors.h"
+#include "server/runtime/midcoder_specs.h"
 #include "server/runtime/reasons.h"
 #include "server/runtime/spec_checks.h"
 
@@ -82,14 +83,6 @@ GateSource GateFor(const v1::StatisticsSpec& spec) {
 }
 
 }  // namespace
-
-MidForm FormOf(const v1::Midcoder& midcoder) {
-  return midcoder.spec().mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp;
-}
-
-MidGate GateOf(const v1::Midcoder& midcoder) {
-  return midcoder.spec().gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu;
-}
 
 absl::StatusOr<v1::StatisticsOptions> ResolveStatisticsOptions(v1::StatisticsOptions options) {
   if (options.groups().empty()) {
@@ -184,8 +177,8 @@ absl::StatusOr<CollectorInputs> CollectorInputsFor(const TrainingHandles& handle
     SUPERPOSE_ASSIGN_OR_RETURN(layer.options,
                                StatisticsOptionsFor(spec.options(), *transcoder.transcoder, GateFor(spec)));
     if (!midcoders.empty()) {
-      layer.midcoder = std::make_shared<Midcoder>(FormOf(midcoders[i]), GateOf(midcoders[i]), transcoder.layer,
-                                                  MidcoderParameters());
+      layer.midcoder = std::make_shared<Midcoder>(FormOf(midcoders[i].spec()), GateOf(midcoders[i].spec()),
+                                                  transcoder.layer, MidcoderParameters());
       layer.midcoder_hash = midcoders[i].content_hash();
     }
     inputs.layers.push_back(std::move(layer));

@@ -38,8 +38,4 @@ absl::StatusOr<CollectorInputs> CollectorInputsFor(const TrainingHandles& handle
                                                    const std::vector<v1::Midcoder>& midcoders);
 CollectorConfig CollectorConfigFor(const v1::StatisticsSpec& spec);
 
-// Of a stored midcoder.
-MidForm FormOf(const v1::Midcoder& midcoder);
-MidGate GateOf(const v1::Midcoder& midcoder);
-
 }  // namespace superpose

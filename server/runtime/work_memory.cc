@@ -56,9 +56,7 @@ absl::StatusOr<MemoryEstimate> EstimateEvaluation(const ModelRegistry& registry,
   SUPERPOSE_ASSIGN_OR_RETURN(const auto sequences, SequencesFor(*handles.corpus, spec));
   const EvaluatorConfig config{.tokens = spec.tokens(), .batch_size = spec.batch_size(), .keep_bos = spec.keep_bos()};
   const EvaluationShape shape{
-      .form = midcoder.spec().mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp,
-      .context_length = sequences->length(),
-      .sequence_count = sequences->count()};
+      .form = FormOf(midcoder.spec()), .context_length = sequences->length(), .sequence_count = sequences->count()};
   return EstimateMidcoderEvaluation(handles.model->model->config(), config, shape, ShapeOf(*handles.transcoder));
 }
 

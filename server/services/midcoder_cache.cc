@@ -8,6 +8,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
+#include "lib/tensor_io/tensor_bytes.h"
+#include "server/runtime/midcoder_specs.h"
 #include "server/runtime/residence.h"
 
 namespace superpose {
@@ -25,12 +27,6 @@ void ReadPages(const TensorMap& tensors) {
     const auto* bytes = static_cast<const volatile char*>(tensor.const_data_ptr());
     for (size_t offset = 0; offset < tensor.nbytes(); offset += kPageBytes) (void)bytes[offset];
   }
-}
-
-int64_t BytesOf(const TensorMap& tensors) {
-  int64_t bytes = 0;
-  for (const auto& [name, tensor] : tensors) bytes += static_cast<int64_t>(tensor.nbytes());
-  return bytes;
 }
 
 }  // namespace
@@ -57,10 +53,10 @@ absl::StatusOr<std::shared_ptr<const Midcoder>> MidcoderCache::Load(const OpenMi
   if (midcoder.loaded != nullptr) return midcoder.loaded;
   if (std::shared_ptr<const Midcoder> found = Find(midcoder.facts.name())) return found;
   const v1::MidcoderTrainingSpec& spec = midcoder.facts.spec();
-  const MidForm form = spec.mid_form() == v1::MID_FORM_D_MODEL ? MidForm::kDModel : MidForm::kDMlp;
-  const MidGate gate = spec.gate() == v1::MID_GATE_MODEL ? MidGate::kModel : MidGate::kRelu;
+  const MidForm form = FormOf(spec);
+  const MidGate gate = GateOf(spec);
   SUPERPOSE_ASSIGN_OR_RETURN(MemoryReservation memory,
-                             budget_->Reserve(MemoryUse::kCache, BytesOf(midcoder.weights),
+                             budget_->Reserve(MemoryUse::kCache, TensorBytes(midcoder.weights),
                                               absl::StrCat("loading ", midcoder.facts.name()), kAdvice));
   SUPERPOSE_ASSIGN_OR_RETURN(Midcoder made,
                              Midcoder::FromTensors(form, gate, midcoder.facts.layer(), model, d_sae, midcoder.weights));
