@@ -13,6 +13,7 @@
 #include "absl/time/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/kernels/compute_thread.h"
 #include "server/jobs/durable_job_manager.h"
 #include "server/jobs/sqlite_job_store.h"
 #include "server/jobs/sweep.h"
@@ -71,6 +72,12 @@ void SetUp(grpc::ServerBuilder* builder) {
   builder->SetMaxSendMessageSize(static_cast<int>(Limits().max_message_bytes) + kMessageMargin);
 }
 
+BatchLimits LimitsOf(const v1::Batching& batching) {
+  return {.max_requests = batching.max_requests(),
+          .max_tokens = batching.max_tokens(),
+          .max_delay = absl::Microseconds(batching.max_delay_microseconds())};
+}
+
 std::string HostOf(const std::string& address) { return address.substr(0, address.rfind(':')); }
 
 }  // namespace
@@ -102,7 +109,10 @@ absl::Status Server::OpenStorage() {
 absl::Status Server::LoadModels() {
   const DeviceExecutor::Options options{.threads = config_.threads(),
                                         .slice = absl::Milliseconds(config_.slice_milliseconds()),
-                                        .max_waiting_requests = config_.max_queued_requests()};
+                                        .max_waiting_requests = config_.max_queued_requests(),
+                                        .batch = LimitsOf(config_.batching())};
+  SetMatmulPrecision(config_.matmul_precision() == v1::MATMUL_PRECISION_TF32 ? MatmulPrecision::kTf32
+                                                                             : MatmulPrecision::kFloat32);
   executor_ = std::make_unique<DeviceExecutor>(options, &clock_, &metrics_);
   return executor_->RunAndWait([this]() -> absl::Status {
     SUPERPOSE_ASSIGN_OR_RETURN(device_, FindDevice(config_.device()));
@@ -163,8 +173,11 @@ void Server::MakeServices() {
                           .storage_worker = &storage_worker_,
                           .loading_worker = &loading_worker_,
                           .on_change = [this](const std::string& model, bool serving) { SetServing(model, serving); }},
-      LoadContext{
-          .device = device_, .budget = budget_.get(), .self_test = config_.self_test(), .registry = registry_.get()},
+      LoadContext{.device = device_,
+                  .budget = budget_.get(),
+                  .self_test = config_.self_test(),
+                  .int8_prefilter = config_.int8_prefilter(),
+                  .registry = registry_.get()},
       LoadRoots({config_.model_root().begin(), config_.model_root().end()}));
   model_service_ =
       std::make_unique<ModelServiceImpl>(registry_.get(), model_loading_.get(), &request_worker_, &metrics_);

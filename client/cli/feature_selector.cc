@@ -42,11 +42,19 @@ v1::FrequencySource TakeSource(std::vector<absl::string_view>* parts) {
   return source;
 }
 
+// Takes ",open" off the end of a band's numbers.
+bool TakeOpen(std::vector<absl::string_view>* parts) {
+  if (parts->empty() || absl::StripAsciiWhitespace(parts->back()) != "open") return false;
+  parts->pop_back();
+  return true;
+}
+
 absl::StatusOr<v1::FeatureSelector> ParseBand(absl::string_view text, absl::string_view numbers) {
   std::vector<absl::string_view> parts = absl::StrSplit(numbers, ',');
   v1::FeatureSelector selector;
   v1::FrequencyBand* band = selector.mutable_band();
   band->set_by(TakeSource(&parts));
+  band->set_open(TakeOpen(&parts));
   std::optional<double> low, high;
   if (parts.size() != 2 || !ParseEnd(parts[0], &low) || !ParseEnd(parts[1], &high)) return BadSelector(text);
   if (!low && !high) return BadSelector(text);

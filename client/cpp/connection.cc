@@ -18,6 +18,9 @@ namespace {
 // Activations of max_unary_tokens tokens, with room for a transcoder that is far from sparse.
 constexpr int kMaxMessageBytes = 512 << 20;
 
+// Of a stream that the client reads: enough for 40 MB/s at a tenth of a second there and back.
+constexpr int kReadAheadBytes = 4 << 20;
+
 // Calls that may be made twice are tried again while the server is not there. Not the deletes: the second would not
 // find what the first deleted. Not WatchJob, ReadTensor and ExportMidcoder, which go on where they broke by themselves.
 // Not GetServerInfo: who connects to a server that is not there wants to know it at once.
@@ -61,6 +64,10 @@ grpc::ChannelArguments ChannelSettings() {
   arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
   arguments.SetMaxSendMessageSize(kMaxMessageBytes);
   arguments.SetServiceConfigJSON(kServiceConfig);
+  // What a stream may send ahead of its reader is set: gRPC's probing for it costs a fast connection a third of its
+  // speed.
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kReadAheadBytes);
   // A server that restarts is found again within seconds, not gRPC's two minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);

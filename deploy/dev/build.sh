@@ -78,6 +78,8 @@ sanitize() {
 test_python() {
   if [[ ! -d client/python/tests ]]; then return; fi
   PYTHONPATH=client/python/src OMP_WAIT_POLICY=PASSIVE "$python" -m pytest -q -p no:cacheprovider client/python/tests
+  # By themselves: modules of both have the same names.
+  OMP_WAIT_POLICY=PASSIVE "$python" -m pytest -q -p no:cacheprovider tests/bench
 }
 
 run_tests() {

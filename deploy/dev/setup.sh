@@ -46,7 +46,7 @@ install_debian_packages() {
 
 make_venv() {
   if [[ -x $python ]] && "$python" -c '' 2>/dev/null; then return; fi
-  rm -f .dev/pip .dev/python .dev/lint .dev/docs
+  rm -f .dev/pip .dev/python .dev/lint .dev/docs .dev/bench
   /usr/bin/python3 -m venv --clear .venv
 }
 

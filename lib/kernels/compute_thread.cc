@@ -25,6 +25,16 @@ void ConfigureComputeThread(int threads) {
   at::set_num_threads(threads);
 }
 
+// Set even when it is LibTorch's default, which a variable of the environment can change.
+void SetMatmulPrecision(MatmulPrecision precision) {
+  at::globalContext().setFloat32MatmulPrecision(precision == MatmulPrecision::kTf32 ? "high" : "highest");
+}
+
+MatmulPrecision CurrentMatmulPrecision() {
+  const bool exact = at::globalContext().float32MatmulPrecision() == at::Float32MatmulPrecision::HIGHEST;
+  return exact ? MatmulPrecision::kFloat32 : MatmulPrecision::kTf32;
+}
+
 void ConfigureLoadingThread() {
   // Else LibTorch, and code compiled against it, would take over the computing thread's number at the first call.
   at::get_num_threads();

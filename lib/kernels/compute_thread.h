@@ -12,6 +12,12 @@ void KeepFreedPages();
 // thread's first LibTorch call.
 void ConfigureComputeThread(int threads);
 
+// How the process multiplies float32 matrices on CUDA devices: in float32, or with factors rounded to the 10 bits of
+// mantissa of TF32. On the CPU nothing but kFloat32 is meant. Call it before anything computes.
+enum class MatmulPrecision { kFloat32, kTf32 };
+void SetMatmulPrecision(MatmulPrecision precision);
+MatmulPrecision CurrentMatmulPrecision();
+
 // Makes the calling thread one that computes alone, beside the one above: LibTorch uses no other thread for it, so that
 // loading weights takes a core and no more. Call it before the thread's first LibTorch call.
 void ConfigureLoadingThread();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "lib/kernels/vector_clones.h"
 
@@ -62,6 +63,36 @@ double SubtractVector(float* __restrict a, const float* b, int64_t n) {
   }
   for (double lane : lanes) sum += lane;
   return sum;
+}
+
+SUPERPOSE_VECTOR_CLONES
+float DotProduct(const float* a, const float* b, int64_t n) {
+  using Floats = float __attribute__((vector_size(64)));
+  constexpr int64_t kLanes = 16, kAtOnce = 4 * kLanes;
+  Floats sums[4] = {};
+  int64_t k = 0;
+  for (; k + kAtOnce <= n; k += kAtOnce) {
+    for (int64_t part = 0; part < 4; ++part) {
+      Floats left, right;
+      std::memcpy(&left, a + k + part * kLanes, sizeof(left));
+      std::memcpy(&right, b + k + part * kLanes, sizeof(right));
+      sums[part] += left * right;
+    }
+  }
+  for (int64_t part = 0; k < n; k += kLanes, ++part) {
+    Floats left = {}, right = {};
+    const size_t bytes = std::min(kLanes, n - k) * sizeof(float);
+    std::memcpy(&left, a + k, bytes);
+    std::memcpy(&right, b + k, bytes);
+    sums[part] += left * right;
+  }
+  const Floats both = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  float total[kLanes];
+  std::memcpy(total, &both, sizeof(both));
+  for (int64_t width = kLanes / 2; width > 0; width /= 2) {
+    for (int64_t lane = 0; lane < width; ++lane) total[lane] += total[lane + width];
+  }
+  return total[0];
 }
 
 bool AllZero(const float* values, int64_t n) {

@@ -25,6 +25,10 @@ void AdamWVector(float* parameter, float* exp_avg, float* exp_avg_sq, const floa
 // a[0..n) -= b; returns the sum of the squares of what is then a.
 double SubtractVector(float* a, const float* b, int64_t n);
 
+// The sum over k in [0, n) of a[k] * b[k]: 64 sums side by side, put together at the end, so that n / 64 + 8 roundings
+// at most lie between a product and the result.
+float DotProduct(const float* a, const float* b, int64_t n);
+
 bool AllZero(const float* values, int64_t n);
 
 }  // namespace superpose

@@ -37,20 +37,15 @@ MemoryEstimate EstimateMidcoderEvaluation(const ModelConfig& model, const Evalua
   const int64_t window_tokens = std::min(window_chunks * chunk, tokens);
   const int64_t window = MlpTensorsBytes(model, window_tokens);
   const int64_t residuals = kFloatBytes * chunk * kVariants * (model.d_model + 2);
-  const int64_t tile = kFloatBytes * std::min(MidcoderEvaluator::kRowsPerScoreTile, chunk) * model.vocab_size;
+  const int64_t tile = kFloatBytes * chunk * std::min(Model::kVocabularyTile, model.vocab_size);
   const int64_t activations = ActivationsBytes(transcoder, chunk);
 
-  // From the second chunk on the residuals and two score tiles of the chunk before are there, but its part of the
-  // window is not.
-  const int64_t before = std::max<int64_t>(0, residuals + 2 * tile - MlpTensorsBytes(model, chunk));
-  const int64_t block = BlockBytes(model, chunk);
-  const int64_t encoding = before + activations + EncoderBytes(transcoder, chunk);
-  const int64_t replacing = before + activations + ReplaceBytes(model, chunk);
-  const int64_t resting = residuals + activations + block;
-  const int64_t scoring = residuals + activations + 5 * tile;
+  const int64_t encoding = activations + EncoderBytes(transcoder, chunk);
+  const int64_t replacing = activations + ReplaceBytes(model, chunk);
+  const int64_t scoring = residuals + kFloatBytes * chunk * model.d_model + activations;
   MemoryEstimate estimate;
-  estimate.held_bytes = MidcoderBytes(model, transcoder, shape.form) + window;
-  estimate.peak_bytes = estimate.held_bytes + std::max({block, encoding, replacing, resting, scoring});
+  estimate.held_bytes = MidcoderBytes(model, transcoder, shape.form) + window + BlockBytes(model, chunk) + 2 * tile;
+  estimate.peak_bytes = estimate.held_bytes + std::max({encoding, replacing, scoring});
   return estimate;
 }
 

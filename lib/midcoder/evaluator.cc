@@ -9,6 +9,7 @@
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "lib/kernels/dense_ops.h"
 
 namespace superpose {
 namespace {
@@ -53,7 +54,7 @@ absl::StatusOr<std::unique_ptr<MidcoderEvaluator>> MidcoderEvaluator::Create(Eva
 }
 
 MidcoderEvaluator::MidcoderEvaluator(EvaluatorInputs inputs, EvaluatorConfig config)
-    : inputs_(std::move(inputs)), config_(config), length_(inputs_.sequences->length()) {
+    : inputs_(std::move(inputs)), config_(config), length_(inputs_.sequences->length()), walk_(model()) {
   const int64_t count = inputs_.sequences->count();
   const int64_t wanted = std::min(config_.tokens, count * length_);
   const int64_t batch = std::min(config_.batch_size, count);
@@ -115,21 +116,31 @@ absl::Status MidcoderEvaluator::LoadChunk() {
 
 // One block of the chunk, up to its MLP.
 absl::Status MidcoderEvaluator::WalkToMlp() {
-  if (!walk_) {
+  if (!walk_.running()) {
     SUPERPOSE_RETURN_IF_ERROR(LoadChunk());
-    walk_.emplace(model(), tokens_);
+    walk_.Start(tokens_);
   }
-  const bool at_mlp = walk_->next_layer() == layer();
-  mlp_ = walk_->RunBlock();
-  if (!at_mlp) return absl::OkStatus();
-  walk_.reset();
+  if (walk_.next_layer() < layer()) {
+    walk_.RunBlock({});
+    return absl::OkStatus();
+  }
+  mlp_ = walk_.RunBlock();
+  walk_.Stop();
   if (phase_ == Phase::kWindow) return AddToMeans();
   StartEncoding();
   return absl::OkStatus();
 }
 
+// relu(pre) W_out
+at::Tensor MidcoderEvaluator::ReluOut() const {
+  const at::Tensor out = at::empty_like(mlp_.out);
+  LinearInto(mlp_.pre.relu().flatten(0, 1), model().layer_tensor(layer(), "W_out"), {}, LinearEnd::kNothing,
+             out.flatten(0, 1));
+  return out;
+}
+
 absl::Status MidcoderEvaluator::AddToMeans() {
-  const at::Tensor relu_out = mlp_.pre.relu().matmul(model().layer_tensor(layer(), "W_out"));
+  const at::Tensor relu_out = ReluOut();
   const auto sum_without_bos = [&](const at::Tensor& rows) {
     at::Tensor copy = rows.to(at::kDouble);
     copy.select(1, 0).masked_fill_(starts_with_bos_.unsqueeze(1), 0);
@@ -189,7 +200,7 @@ void MidcoderEvaluator::Replace() {
                     .out = SquaredErrorByToken(midcoder.mlp_out, mlp_.out),
                     .out_transcoder = SquaredErrorByToken(transcoder_out, mlp_.out)},
                    mlp_.out, starts_with_bos_);
-  const at::Tensor relu_out = mlp_.pre.relu().matmul(model().layer_tensor(layer(), "W_out"));
+  const at::Tensor relu_out = ReluOut();
   const auto splice = [&](EvaluationVariant variant, const at::Tensor& replacement) {
     resid_[variant] = mlp_.resid_mid + KeepBos(replacement);
   };
@@ -201,49 +212,61 @@ void MidcoderEvaluator::Replace() {
   splice(kReluGateVariant, relu_out + relu_gate_bias_);
   variant_ = 0;
   next_layer_ = layer() + 1;
-  row_ = 0;
-  const int64_t predicting = tokens_.size(0) * (length_ - 1);
-  for (size_t v = 0; v < kVariants; ++v) {
-    ce_[v] = at::empty({predicting}, mean_out_.options());
-    kl_[v] = at::zeros({predicting}, mean_out_.options());
-  }
-  phase_ = next_layer_ < model().config().n_layers ? Phase::kRest : Phase::kScore;
+  if (next_layer_ == model().config().n_layers) return StartScoring();
+  phase_ = Phase::kRest;
 }
 
 void MidcoderEvaluator::RunRestBlock() {
-  resid_[variant_] = model().Block(next_layer_, resid_[variant_]);
+  model().RunBlock(next_layer_, resid_[variant_], walk_.workspace());
   if (++next_layer_ < model().config().n_layers) return;
   next_layer_ = layer() + 1;
   if (++variant_ < kVariants) return;
-  variant_ = 0;
+  StartScoring();
+}
+
+// What the unembedding reads at the positions that predict takes the residuals' place.
+void MidcoderEvaluator::StartScoring() {
+  const at::Tensor targets = tokens_.narrow(1, 1, length_ - 1).flatten().to(at::kLong);
+  const int64_t rows = targets.size(0);
+  for (size_t v = 0; v < kVariants; ++v) {
+    resid_[v] = model().Normalize(resid_[v].narrow(1, 0, length_ - 1)).flatten(0, 1);
+    logit_sums_.emplace_back(targets);
+    divergences_.emplace_back(rows, targets.device());
+  }
+  const int64_t room = rows * Model::kVocabularyTile;
+  for (at::Tensor* logits : {&model_logits_, &logits_}) {
+    if (!logits->defined() || logits->numel() < room) *logits = at::empty({room}, mean_out_.options());
+  }
+  token_ = 0;
   phase_ = Phase::kScore;
 }
 
-// One variant's tile of predicting rows; the model comes first, for the others' KL.
+// A tile of the vocabulary for all variants; the model comes first, for the others' KL.
 absl::Status MidcoderEvaluator::ScoreTile() {
-  const int64_t predicting = ce_[0].numel(), count = std::min(kRowsPerScoreTile, predicting - row_);
-  const at::Tensor rows = resid_[variant_].narrow(1, 0, length_ - 1).flatten(0, 1).narrow(0, row_, count);
-  const at::Tensor targets = tokens_.narrow(1, 1, length_ - 1).flatten().narrow(0, row_, count).to(at::kLong);
-  const at::Tensor log_probabilities = model().LogProbabilities(rows);
-  ce_[variant_].narrow(0, row_, count).copy_(log_probabilities.gather(1, targets.unsqueeze(1)).squeeze(1).neg());
-  if (variant_ == kModelVariant) {
-    model_log_probabilities_ = log_probabilities;
-    model_probabilities_ = log_probabilities.exp();
-  } else {
-    const at::Tensor kl = (model_probabilities_ * (model_log_probabilities_ - log_probabilities)).sum(1);
-    kl_[variant_].narrow(0, row_, count).copy_(kl);
+  at::Tensor model_logits;
+  for (size_t v = 0; v < kVariants; ++v) {
+    const at::Tensor logits = model().Logits(resid_[v], token_, v == kModelVariant ? model_logits_ : logits_);
+    logit_sums_[v].Add(logits, token_);
+    if (v == kModelVariant)
+      model_logits = logits;
+    else
+      divergences_[v].Add(model_logits, logits);
   }
-  if (++variant_ < kVariants) return absl::OkStatus();
-  variant_ = 0;
-  row_ += count;
-  return row_ < predicting ? absl::OkStatus() : FinishChunk();
+  token_ += Model::kVocabularyTile;
+  return token_ < model().config().vocab_size ? absl::OkStatus() : FinishChunk();
 }
 
 absl::Status MidcoderEvaluator::FinishChunk() {
   const std::array<int64_t, 2> shape = {tokens_.size(0), length_ - 1};
+  const at::Tensor model_log_sum = logit_sums_[kModelVariant].LogSum();
   for (size_t v = 0; v < kVariants; ++v) {
-    sums_->AddLosses(static_cast<EvaluationVariant>(v), ce_[v].view(shape), kl_[v].view(shape), starts_with_bos_);
+    const at::Tensor kl = divergences_[v].Divergences(model_log_sum, logit_sums_[v].LogSum());
+    sums_->AddLosses(static_cast<EvaluationVariant>(v), logit_sums_[v].Losses().view(shape), kl.view(shape),
+                     starts_with_bos_);
   }
+  logit_sums_.clear();
+  divergences_.clear();
+  resid_ = {};
   sequence_ += tokens_.size(0);
   return NextChunk();
 }

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "lib/base/budget.h"
 #include "lib/corpus/corpus.h"
+#include "lib/kernels/logit_sums.h"
 #include "lib/midcoder/evaluation_sums.h"
 #include "lib/midcoder/midcoder.h"
 #include "lib/midcoder/prefix_walk.h"
@@ -46,8 +47,6 @@ class MidcoderEvaluator {
  public:
   // Of the first window, at most.
   static constexpr int64_t kWindowTokens = 16'384;
-  // Rows whose log-probabilities exist at once.
-  static constexpr int64_t kRowsPerScoreTile = 128;
 
   // CONFIG_INVALID, LAYER_OUT_OF_RANGE, TRANSCODER_MISMATCH, CONTEXT_EXCEEDED, CORPUS_TOO_SMALL.
   static absl::StatusOr<std::unique_ptr<MidcoderEvaluator>> Create(EvaluatorInputs inputs, EvaluatorConfig config);
@@ -69,6 +68,7 @@ class MidcoderEvaluator {
 
   absl::Status RunUnit();
   absl::Status WalkToMlp();
+  at::Tensor ReluOut() const;
   absl::Status AddToMeans();
   absl::Status FinishWindow();
   absl::Status NextChunk();
@@ -77,6 +77,7 @@ class MidcoderEvaluator {
   void Replace();
   at::Tensor KeepBos(const at::Tensor& replacement) const;
   void RunRestBlock();
+  void StartScoring();
   absl::Status ScoreTile();
   absl::Status FinishChunk();
 
@@ -107,16 +108,17 @@ class MidcoderEvaluator {
   int64_t sequence_ = 0;        // its first
   at::Tensor tokens_;           // [sequences, length] on the device
   at::Tensor starts_with_bos_;  // bool [sequences]
-  std::optional<PrefixWalk> walk_;
+  PrefixWalk walk_;
   MlpTensors mlp_;
   std::optional<ActivationEncoder> encoder_;
   SparseActivations activations_;
-  std::array<at::Tensor, kVariants> resid_;
-  std::array<at::Tensor, kVariants> ce_, kl_;  // [predicting rows]
+  std::array<at::Tensor, kVariants> resid_;  // then the normalised rows that predict
   size_t variant_ = 0;
   int64_t next_layer_ = 0;
-  int64_t row_ = 0;
-  at::Tensor model_log_probabilities_, model_probabilities_;  // of the tile under way
+  std::vector<LogitSums> logit_sums_;        // by variant
+  std::vector<DivergenceSums> divergences_;  // by variant; the model's own stays empty
+  at::Tensor model_logits_, logits_;         // room for a tile
+  int64_t token_ = 0;                        // the first of the vocabulary's next tile
 };
 
 }  // namespace superpose

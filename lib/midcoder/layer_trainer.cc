@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "lib/kernels/dense_ops.h"
 #include "lib/kernels/squared_error.h"
 
 namespace superpose {
@@ -51,13 +52,12 @@ void LayerTrainer::RunTile(const SparseActivations& activations, const MlpRows& 
   const at::Tensor out_grad = mlp_out.mul_(2 * mse_out_param_ / static_cast<double>(rows_ * mlp_out.size(1)));
   b_mid_out_grad_.add_(out_grad.sum(0));
   at::Tensor mid_grad = midcoder_.form() == MidForm::kDMlp ? grad_rows : at::empty_like(mid);
-  at::mm_out(mid_grad, out_grad, model_->layer_tensor(midcoder_.layer(), "W_out").t());
+  LinearInto(out_grad, model_->layer_tensor(midcoder_.layer(), "W_out").t(), {}, LinearEnd::kNothing, mid_grad);
   BackwardThroughHidden(mid, mid_grad);
   SubtractAndAddSquares(mid, targets.pre, squares_.narrow(0, 0, 1));  // mid is its error now
   mid_grad.add_(mid, 2 / static_cast<double>(rows_ * mid.size(1)));
   if (midcoder_.form() == MidForm::kDModel) {
-    at::Tensor out = grad_rows;
-    at::mm_out(out, mid_grad, model_->layer_tensor(midcoder_.layer(), "W_in").t());
+    LinearInto(mid_grad, model_->layer_tensor(midcoder_.layer(), "W_in").t(), {}, LinearEnd::kNothing, grad_rows);
   }
   b_mid_grad_.add_(grad_rows.sum(0));
 }

@@ -9,6 +9,7 @@
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "lib/kernels/dense_ops.h"
 #include "lib/kernels/sparse_ops.h"
 #include "lib/tensor_io/all_finite.h"
 
@@ -75,7 +76,9 @@ at::Tensor Midcoder::Hidden(const Model& model, const at::Tensor& mid) const {
 }
 
 at::Tensor Midcoder::Output(const Model& model, const at::Tensor& hidden) const {
-  return at::addmm(parameters_.b_mid_out, hidden, model.layer_tensor(layer_, "W_out"));
+  at::Tensor out = at::empty({hidden.size(0), model.config().d_model}, hidden.options());
+  LinearInto(hidden, model.layer_tensor(layer_, "W_out"), parameters_.b_mid_out, LinearEnd::kNothing, out);
+  return out;
 }
 
 MidcoderOutput Midcoder::Apply(const Model& model, const SparseActivations& activations) const {

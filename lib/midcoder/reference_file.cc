@@ -50,6 +50,11 @@ const std::vector<StatisticForm>& StatisticForms() {
   return *forms;
 }
 
+// Keys of our own in the file.
+constexpr char kOurs[] = "superpose";
+constexpr char kIncludesBos[] = "includes_bos";
+constexpr char kMovingParameters[] = "moving_parameters";
+
 constexpr std::array<const char*, 3> kParameters = {"W_mid", "b_mid", "b_mid_out"};
 
 absl::Status CheckShape(const std::string& name, const at::Tensor& tensor, const std::vector<int64_t>& wanted) {
@@ -83,6 +88,18 @@ std::optional<int64_t> IntegerIn(const PickleValue* config, absl::string_view fi
   const PickleValue* value = FindField(config, field);
   const auto* number = value == nullptr ? nullptr : std::get_if<int64_t>(value);
   return number == nullptr ? std::nullopt : std::optional<int64_t>(*number);
+}
+
+bool BoolIn(const PickleValue* dict, absl::string_view field, bool otherwise) {
+  const PickleValue* value = FindField(dict, field);
+  const auto* flag = value == nullptr ? nullptr : std::get_if<bool>(value);
+  return flag == nullptr ? otherwise : *flag;
+}
+
+ReferenceCounting CountingIn(const PickleValue* ours) {
+  const ReferenceCounting reference;
+  return {.includes_bos = BoolIn(ours, kIncludesBos, reference.includes_bos),
+          .moving_parameters = BoolIn(ours, kMovingParameters, reference.moving_parameters)};
 }
 
 ReferenceConfig ConfigIn(const PickleValue* config) {
@@ -177,6 +194,7 @@ absl::StatusOr<ReferenceMidcoder> Read(const std::string& path, const MidcoderWi
   ReferenceMidcoder midcoder;
   midcoder.form = FormOf(tensors, config, widths);
   midcoder.config = ConfigIn(config);
+  midcoder.counting = CountingIn((*root)->Find(kOurs));
   SUPERPOSE_RETURN_IF_ERROR(TakeParameters(tensors, widths, &midcoder));
   SUPERPOSE_RETURN_IF_ERROR(TakeStatistics(tensors, widths, &midcoder));
   SUPERPOSE_RETURN_IF_ERROR(CheckNothingElse(tensors, midcoder));
@@ -216,7 +234,12 @@ absl::Status WriteReferenceMidcoder(const std::string& path, const ReferenceMidc
     const auto found = midcoder.statistics.find(form.name);
     if (found != midcoder.statistics.end()) weights.emplace_back(form.name, found->second);
   }
-  return WritePytorchFile(path, {{"weights", std::move(weights)}, {"config", PlainConfig(midcoder)}});
+  CheckpointDict content = {{"weights", std::move(weights)}, {"config", PlainConfig(midcoder)}};
+  if (!midcoder.statistics.empty()) {
+    content.emplace_back(kOurs, PlainDict{{kIncludesBos, midcoder.counting.includes_bos},
+                                          {kMovingParameters, midcoder.counting.moving_parameters}});
+  }
+  return WritePytorchFile(path, content);
 }
 
 }  // namespace superpose

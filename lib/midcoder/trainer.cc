@@ -66,7 +66,8 @@ MidcoderTrainer::MidcoderTrainer(TrainerInputs inputs, TrainerConfig config, std
       last_layer_(*std::max_element(config_.layers.begin(), config_.layers.end())),
       variants_(VariantsOf(config_)),
       seeds_(SeedsOf(variants_)),
-      statistics_(std::move(statistics)) {
+      statistics_(std::move(statistics)),
+      walk_(*inputs_.model) {
   const Model& model = *inputs_.model;
   const auto options = at::TensorOptions(model.device()).dtype(at::kFloat);
   const int64_t d_model = model.config().d_model, d_mlp = model.config().d_mlp;
@@ -131,26 +132,24 @@ absl::Status MidcoderTrainer::StartSeed() {
 
 void MidcoderTrainer::RunPrefixBlock() {
   const int64_t count = std::min(SequencesPerChunk(length_), config_.batch_size - sequence_);
-  if (!walk_) walk_.emplace(*inputs_.model, tokens_.narrow(0, sequence_, count));
-  const int64_t layer = walk_->next_layer();
-  KeepMlp(layer, walk_->RunBlock());
+  if (!walk_.running()) walk_.Start(tokens_.narrow(0, sequence_, count));
+  const int64_t layer = walk_.next_layer();
+  walk_.RunBlock(TargetsOf(layer, count));
   if (layer < last_layer_) return;
-  walk_.reset();
+  walk_.Stop();
   sequence_ += count;
   if (sequence_ == config_.batch_size) phase_ = Phase::kEncode;
 }
 
-void MidcoderTrainer::KeepMlp(int64_t layer, const MlpTensors& mlp) {
+// Where the tensors around the layer's MLP belong, for the next `count` sequences; undefined when none are wanted.
+MlpTensors MidcoderTrainer::TargetsOf(int64_t layer, int64_t count) const {
   const auto found = std::find(config_.layers.begin(), config_.layers.end(), layer);
-  if (found == config_.layers.end()) return;
+  if (found == config_.layers.end()) return {};
   const MlpRows& rows = targets_[found - config_.layers.begin()];
-  const int64_t begin = sequence_ * length_;
-  const auto keep = [&](const at::Tensor& from, const at::Tensor& to) {
-    to.narrow(0, begin, from.size(0) * length_).copy_(from.flatten(0, 1));
+  const auto part = [&](const at::Tensor& tensor) {
+    return tensor.narrow(0, sequence_ * length_, count * length_).view({count, length_, -1});
   };
-  keep(mlp.x_hat, rows.x_hat);
-  keep(mlp.pre, rows.pre);
-  keep(mlp.out, rows.out);
+  return {{}, part(rows.x_hat), part(rows.pre), part(rows.out)};
 }
 
 void MidcoderTrainer::EncodeTile() {

@@ -107,7 +107,7 @@ class MidcoderTrainer {
   absl::Status RunUnit();
   absl::Status StartStep();
   void RunPrefixBlock();
-  void KeepMlp(int64_t layer, const MlpTensors& mlp);
+  MlpTensors TargetsOf(int64_t layer, int64_t count) const;
   void EncodeTile();
   absl::Status RunRowTile();
   absl::Status RunStatistics();
@@ -146,7 +146,7 @@ class MidcoderTrainer {
   Phase phase_ = Phase::kStart;
   int64_t seed_index_ = 0;
   at::Tensor tokens_;  // [batch_size, length] on the device
-  std::optional<PrefixWalk> walk_;
+  PrefixWalk walk_;
   int64_t sequence_ = 0;  // first of the chunk in the walk
   int64_t layer_index_ = 0;
   int64_t variant_index_ = 0;

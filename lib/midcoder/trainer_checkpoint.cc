@@ -104,7 +104,7 @@ absl::Status MidcoderTrainer::Restore(const TensorMap& tensors, const StringMap&
     for (SequenceSampler& sampler : samplers_) sampler.Seek(sequences_taken);
     history_.clear();
     phase_ = Phase::kStart;
-    walk_.reset();
+    walk_.Stop();
     encoder_.reset();
     failure_ = absl::OkStatus();
     return absl::OkStatus();

@@ -75,11 +75,11 @@ MemoryEstimate EstimateMidcoderTraining(const ModelConfig& model, const TrainerC
   const int64_t targets = layers * kFloatBytes * rows * (2 * model.d_model + model.d_mlp);
   const int64_t shared = kFloatBytes * rows * width + kIdBytes * rows;
   const MemoryEstimate statistics = StatisticsOfTraining(model, config, rows, transcoders);
-  estimate.held_bytes = state + targets + shared + transposed + activations + statistics.held_bytes;
+  estimate.held_bytes =
+      state + targets + BlockBytes(model, chunk) + shared + transposed + activations + statistics.held_bytes;
   estimate.checkpoint_bytes += statistics.checkpoint_bytes;
   const int64_t tile = TileBytes(model, rows);
-  estimate.peak_bytes =
-      estimate.held_bytes + std::max({BlockBytes(model, chunk), encoding, tile, transposing, statistics.peak_bytes});
+  estimate.peak_bytes = estimate.held_bytes + std::max({encoding, tile, transposing, statistics.peak_bytes});
   return estimate;
 }
 

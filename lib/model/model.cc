@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -10,6 +12,8 @@
 #include "lib/base/sha256.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "lib/kernels/dense_ops.h"
+#include "lib/kernels/logit_sums.h"
 #include "lib/model/process_weights.h"
 #include "lib/model/raw_weights.h"
 #include "lib/tensor_io/content_hash.h"
@@ -17,14 +21,24 @@
 namespace superpose {
 namespace {
 
-// Rows of logits that exist at once: 256 x 50,257 float32 are 51 MB.
-constexpr int64_t kLogitRows = 256;
+// Rows whose logits are computed together, a tile of the vocabulary at a time.
+constexpr int64_t kLogitRows = 512;
 
-// x W + b over the last dimension.
-at::Tensor Apply(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  std::vector<int64_t> sizes = x.sizes().vec();
-  sizes.back() = weight.size(1);
-  return at::addmm(bias, x.reshape({-1, x.size(-1)}), weight).view(sizes);
+// Tokens that go through the blocks together on a CPU: what they need then stays in its cache.
+constexpr int64_t kChunkTokens = 512;
+
+at::Tensor Rows(const at::Tensor& tensor) { return tensor.view({-1, tensor.size(-1)}); }
+
+at::Tensor EmptyWithWidth(const at::Tensor& like, int64_t width) {
+  std::vector<int64_t> sizes = like.sizes().vec();
+  sizes.back() = width;
+  return at::empty(sizes, like.options());
+}
+
+// The part of each of the tensors that belongs to some of the sequences.
+MlpTensors Narrow(const MlpTensors& mlp, int64_t begin, int64_t count) {
+  return {mlp.resid_mid.narrow(0, begin, count), mlp.x_hat.narrow(0, begin, count), mlp.pre.narrow(0, begin, count),
+          mlp.out.narrow(0, begin, count)};
 }
 
 // Of the weights and of whatever else decides what they compute.
@@ -90,43 +104,108 @@ absl::Status Model::CheckTokens(const at::Tensor& tokens) const {
                          tokens[sequence][position].item<int64_t>(), " is not in 0 .. ", config_.vocab_size - 1);
 }
 
+void Model::EmbedInto(const at::Tensor& tokens, const at::Tensor& resid) const {
+  at::Tensor rows = Rows(resid);
+  at::index_select_out(rows, tensor("W_E"), 0, tokens.flatten());
+  resid.add_(tensor("W_pos").slice(0, 0, tokens.size(1)));
+}
+
 at::Tensor Model::Embed(const at::Tensor& tokens) const {
-  return at::embedding(tensor("W_E"), tokens) + tensor("W_pos").slice(0, 0, tokens.size(1));
+  at::Tensor resid = at::empty({tokens.size(0), tokens.size(1), config_.d_model}, tensor("W_E").options());
+  EmbedInto(tokens, resid);
+  return resid;
+}
+
+void Model::ApplyInto(int64_t layer, const char* name, const at::Tensor& x, const at::Tensor& out) const {
+  LinearInto(x, layer_tensor(layer, absl::StrCat("W_", name)), layer_tensor(layer, absl::StrCat("b_", name)),
+             LinearEnd::kNothing, out);
+}
+
+void Model::AddAttention(int64_t layer, const at::Tensor& resid, BlockWorkspace& workspace) const {
+  const int64_t sequences = resid.size(0), positions = resid.size(1), rows = sequences * positions;
+  const at::Tensor narrow = workspace.Narrow(rows, config_.d_model, resid.options());
+  NormalizeRowsInto(Rows(resid), config_.layer_norm_epsilon, narrow);
+  const at::Tensor qkv = workspace.Wide(rows, 3 * config_.d_model, resid.options());
+  ApplyInto(layer, "QKV", narrow, qkv);
+  double scale = config_.attention_scale;
+  if (config_.scale_attention_by_inverse_layer) scale /= static_cast<double>(layer + 1);
+  CausalAttentionInto(qkv.view({sequences, positions, -1}), config_.n_heads, scale, narrow.view_as(resid));
+  const at::Tensor out = workspace.Wide(rows, config_.d_model, resid.options());
+  ApplyInto(layer, "O", narrow, out);
+  resid.add_(out.view_as(resid));
 }
 
 at::Tensor Model::Attention(int64_t layer, const at::Tensor& resid_pre) const {
-  int64_t sequences = resid_pre.size(0), positions = resid_pre.size(1);
-  at::Tensor qkv = Apply(Normalize(resid_pre), layer_tensor(layer, "W_QKV"), layer_tensor(layer, "b_QKV"));
-  // [sequences, positions, 3 d_model] -> three of [sequences, heads, positions, d_head]
-  at::Tensor heads = qkv.view({sequences, positions, 3, config_.n_heads, -1}).permute({2, 0, 3, 1, 4});
-  double scale = config_.attention_scale;
-  if (config_.scale_attention_by_inverse_layer) scale /= static_cast<double>(layer + 1);
-  at::Tensor mixed = at::scaled_dot_product_attention(heads[0], heads[1], heads[2], /*attn_mask=*/{}, /*dropout_p=*/0.0,
-                                                      /*is_causal=*/true, scale);
-  mixed = mixed.transpose(1, 2).reshape({sequences, positions, config_.d_model});
-  return Apply(mixed, layer_tensor(layer, "W_O"), layer_tensor(layer, "b_O")).add_(resid_pre);
+  BlockWorkspace workspace;
+  at::Tensor resid = resid_pre.clone(at::MemoryFormat::Contiguous);
+  AddAttention(layer, resid, workspace);
+  return resid;
 }
 
 at::Tensor Model::Normalize(const at::Tensor& resid) const {
-  return std::get<0>(at::native_layer_norm(resid, {config_.d_model}, {}, {}, config_.layer_norm_epsilon));
+  const at::Tensor from = resid.contiguous();
+  at::Tensor x_hat = at::empty_like(from);
+  NormalizeRowsInto(Rows(from), config_.layer_norm_epsilon, Rows(x_hat));
+  return x_hat;
 }
 
 at::Tensor Model::MlpPreActivation(int64_t layer, const at::Tensor& x_hat) const {
-  return Apply(x_hat, layer_tensor(layer, "W_in"), layer_tensor(layer, "b_in"));
+  at::Tensor pre = EmptyWithWidth(x_hat, config_.d_mlp);
+  ApplyInto(layer, "in", Rows(x_hat.contiguous()), Rows(pre));
+  return pre;
+}
+
+void Model::ActivateInto(const at::Tensor& pre, const at::Tensor& hidden) const {
+  at::Tensor out = hidden;
+  if (config_.activation_function == "gelu_new")
+    GeluTanhInto(pre, hidden);
+  else if (config_.activation_function == "relu")
+    at::clamp_min_out(out, pre, 0);
+  else
+    at::gelu_out(out, pre, "none");
 }
 
 at::Tensor Model::MlpActivation(const at::Tensor& pre) const {
-  if (config_.activation_function == "relu") return at::relu(pre);
-  return at::gelu(pre, config_.activation_function == "gelu_new" ? "tanh" : "none");
+  const at::Tensor from = pre.contiguous();
+  at::Tensor hidden = at::empty_like(from);
+  ActivateInto(from, hidden);
+  return hidden;
 }
 
 at::Tensor Model::MlpOutput(int64_t layer, const at::Tensor& pre) const {
-  return Apply(MlpActivation(pre), layer_tensor(layer, "W_out"), layer_tensor(layer, "b_out"));
+  at::Tensor out = EmptyWithWidth(pre, config_.d_model);
+  ApplyInto(layer, "out", Rows(MlpActivation(pre)), Rows(out));
+  return out;
+}
+
+void Model::HiddenInto(int64_t layer, const at::Tensor& x_hat, const at::Tensor& pre, const at::Tensor& hidden) const {
+  if (!pre.defined() && config_.activation_function == "gelu_new") {
+    return LinearInto(x_hat, layer_tensor(layer, "W_in"), layer_tensor(layer, "b_in"), LinearEnd::kGeluTanh, hidden);
+  }
+  const at::Tensor before = pre.defined() ? Rows(pre) : hidden;
+  ApplyInto(layer, "in", x_hat, before);
+  ActivateInto(before, hidden);
+}
+
+void Model::RunBlock(int64_t layer, const at::Tensor& resid, BlockWorkspace& workspace, const MlpTensors& keep) const {
+  AddAttention(layer, resid, workspace);
+  if (keep.resid_mid.defined()) keep.resid_mid.copy_(resid);
+  const int64_t rows = resid.size(0) * resid.size(1);
+  const at::Tensor narrow = workspace.Narrow(rows, config_.d_model, resid.options());
+  const at::Tensor x_hat = keep.x_hat.defined() ? Rows(keep.x_hat) : narrow;
+  NormalizeRowsInto(Rows(resid), config_.layer_norm_epsilon, x_hat);
+  const at::Tensor hidden = workspace.Wide(rows, config_.d_mlp, resid.options());
+  HiddenInto(layer, x_hat, keep.pre, hidden);
+  const at::Tensor out = keep.out.defined() ? Rows(keep.out) : narrow;
+  ApplyInto(layer, "out", hidden, out);
+  resid.add_(out.view_as(resid));
 }
 
 at::Tensor Model::Block(int64_t layer, const at::Tensor& resid_pre) const {
-  at::Tensor resid_mid = Attention(layer, resid_pre);
-  return MlpOutput(layer, MlpPreActivation(layer, Normalize(resid_mid))).add_(resid_mid);
+  BlockWorkspace workspace;
+  at::Tensor resid = resid_pre.clone(at::MemoryFormat::Contiguous);
+  RunBlock(layer, resid, workspace);
+  return resid;
 }
 
 MlpTensors Model::ToMlp(int64_t layer, const at::Tensor& resid_pre) const {
@@ -139,24 +218,56 @@ MlpTensors Model::ToMlp(int64_t layer, const at::Tensor& resid_pre) const {
 }
 
 at::Tensor Model::LogProbabilities(const at::Tensor& final_resid_rows) const {
-  return at::log_softmax(Apply(Normalize(final_resid_rows), tensor("W_U"), tensor("b_U")), -1);
+  const at::Tensor x_hat = Normalize(final_resid_rows);
+  at::Tensor logits = EmptyWithWidth(x_hat, config_.vocab_size);
+  LinearInto(x_hat, tensor("W_U"), tensor("b_U"), LinearEnd::kNothing, logits);
+  return at::log_softmax(logits, -1);
+}
+
+at::Tensor Model::Logits(const at::Tensor& x_hat, int64_t first, const at::Tensor& room) const {
+  const int64_t count = std::min(kVocabularyTile, config_.vocab_size - first);
+  at::Tensor logits = room.narrow(0, 0, x_hat.size(0) * count).view({x_hat.size(0), count});
+  LinearInto(x_hat, tensor("W_U").narrow(1, first, count), tensor("b_U").narrow(0, first, count), LinearEnd::kNothing,
+             logits);
+  return logits;
+}
+
+void Model::RunChunkToMlp(const at::Tensor& tokens, int64_t layer, const MlpTensors& mlp,
+                          BlockWorkspace& workspace) const {
+  EmbedInto(tokens, mlp.resid_mid);
+  for (int64_t before = 0; before < layer; ++before) RunBlock(before, mlp.resid_mid, workspace);
+  AddAttention(layer, mlp.resid_mid, workspace);
+  NormalizeRowsInto(Rows(mlp.resid_mid), config_.layer_norm_epsilon, Rows(mlp.x_hat));
+  const at::Tensor pre = Rows(mlp.pre);
+  const at::Tensor hidden = workspace.Wide(pre.size(0), config_.d_mlp, pre.options());
+  HiddenInto(layer, Rows(mlp.x_hat), pre, hidden);
+  ApplyInto(layer, "out", hidden, Rows(mlp.out));
 }
 
 absl::StatusOr<MlpTensors> Model::RunToMlp(const at::Tensor& tokens, int64_t layer) const {
   SUPERPOSE_RETURN_IF_ERROR(CheckLayer(layer));
   return CatchTorch([&]() -> absl::StatusOr<MlpTensors> {
     SUPERPOSE_RETURN_IF_ERROR(CheckTokens(tokens));
-    at::Tensor resid = Embed(tokens.to(device_, at::kLong));
-    for (int64_t before = 0; before < layer; ++before) resid = Block(before, resid);
-    return ToMlp(layer, resid);
+    const at::Tensor ids = tokens.to(device_, at::kLong);
+    const int64_t sequences = ids.size(0), positions = ids.size(1);
+    const auto empty = [&](int64_t width) { return at::empty({sequences, positions, width}, tensor("W_E").options()); };
+    MlpTensors mlp{empty(config_.d_model), empty(config_.d_model), empty(config_.d_mlp), empty(config_.d_model)};
+    BlockWorkspace workspace;
+    const int64_t chunk = device_.is_cpu() ? std::max<int64_t>(1, kChunkTokens / positions) : sequences;
+    for (int64_t begin = 0; begin < sequences; begin += chunk) {
+      const int64_t count = std::min(chunk, sequences - begin);
+      RunChunkToMlp(ids.narrow(0, begin, count), layer, Narrow(mlp, begin, count), workspace);
+    }
+    return mlp;
   });
 }
 
 absl::StatusOr<at::Tensor> Model::RunFrom(int64_t layer, const at::Tensor& resid_mid, const at::Tensor& mlp_out) const {
   SUPERPOSE_RETURN_IF_ERROR(CheckLayer(layer));
   return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
-    at::Tensor resid = resid_mid + mlp_out;
-    for (int64_t next = layer + 1; next < config_.n_layers; ++next) resid = Block(next, resid);
+    at::Tensor resid = resid_mid.contiguous() + mlp_out;
+    BlockWorkspace workspace;
+    for (int64_t next = layer + 1; next < config_.n_layers; ++next) RunBlock(next, resid, workspace);
     return resid;
   });
 }
@@ -166,12 +277,17 @@ absl::StatusOr<at::Tensor> Model::LossPerToken(const at::Tensor& final_resid, co
     SUPERPOSE_RETURN_IF_ERROR(CheckTokens(tokens));
     int64_t predictions = tokens.size(1) - 1;
     at::Tensor rows = final_resid.slice(1, 0, predictions).reshape({-1, config_.d_model});
-    at::Tensor targets = tokens.to(device_, at::kLong).slice(1, 1).reshape({-1, 1});
+    at::Tensor targets = tokens.to(device_, at::kLong).slice(1, 1).reshape({-1});
     at::Tensor losses = at::empty({rows.size(0)}, rows.options());
     for (int64_t begin = 0; begin < rows.size(0); begin += kLogitRows) {
-      int64_t end = std::min(begin + kLogitRows, rows.size(0));
-      at::Tensor log_probabilities = LogProbabilities(rows.slice(0, begin, end));
-      losses.slice(0, begin, end).copy_(log_probabilities.gather(1, targets.slice(0, begin, end)).squeeze(1).neg_());
+      const int64_t end = std::min(begin + kLogitRows, rows.size(0));
+      const at::Tensor x_hat = Normalize(rows.slice(0, begin, end));
+      const at::Tensor room = at::empty({(end - begin) * kVocabularyTile}, rows.options());
+      LogitSums sums(targets.slice(0, begin, end));
+      for (int64_t first = 0; first < config_.vocab_size; first += kVocabularyTile) {
+        sums.Add(Logits(x_hat, first, room), first);
+      }
+      losses.slice(0, begin, end).copy_(sums.Losses());
     }
     return losses.view({tokens.size(0), predictions});
   });

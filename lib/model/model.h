@@ -4,6 +4,9 @@
 // center_writing_weights, center_unembed, fold_value_biases). Log-probabilities equal the raw model's; logits equal it
 // up to one constant a position.
 //
+// On the CPU what is computed for a position depends on the tokens of its sequence up to it alone, bit for bit: neither
+// on the sequences beside it, nor on padding behind it, nor on the number of threads (lib/kernels/dense_ops.h).
+//
 // Every function runs on the model's device. They are pure and may be called from one thread at a time for each device
 // (LibTorch's thread pool belongs to the calling thread).
 #pragma once
@@ -17,6 +20,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "lib/model/block_workspace.h"
 #include "lib/model/model_config.h"
 #include "lib/tensor_io/safetensors.h"
 
@@ -75,6 +79,16 @@ class Model {
   at::Tensor MlpOutput(int64_t layer, const at::Tensor& pre) const;           // act(pre) W_out + b_out
   at::Tensor Block(int64_t layer, const at::Tensor& resid_pre) const;         // the whole layer
   MlpTensors ToMlp(int64_t layer, const at::Tensor& resid_pre) const;         // up to the MLP's output
+  // The same in place, for passes of many blocks: `resid`, contiguous, becomes the residual after the layer, or the one
+  // after its attention. What `keep` has (any of its tensors may be undefined; contiguous) receives those around the
+  // MLP.
+  void EmbedInto(const at::Tensor& tokens, const at::Tensor& resid) const;
+  void RunBlock(int64_t layer, const at::Tensor& resid, BlockWorkspace& workspace, const MlpTensors& keep = {}) const;
+  void AddAttention(int64_t layer, const at::Tensor& resid, BlockWorkspace& workspace) const;
+  // Logits of the kVocabularyTile tokens (fewer at the vocabulary's end) from `first` on, [rows, tokens], of x_hat
+  // [rows, d_model] of final residuals. They lie in `room`, float32 [at least rows * kVocabularyTile].
+  static constexpr int64_t kVocabularyTile = 1024;
+  at::Tensor Logits(const at::Tensor& x_hat, int64_t first, const at::Tensor& room) const;
   // Log-probabilities over the vocabulary, [rows, vocab], of final residuals [rows, d_model]. Callers go by tiles of
   // rows.
   at::Tensor LogProbabilities(const at::Tensor& final_resid_rows) const;
@@ -83,8 +97,8 @@ class Model {
   absl::StatusOr<MlpTensors> RunToMlp(const at::Tensor& tokens, int64_t layer) const;
   // From the residual after `layer` to the end; [s, p, d_model].
   absl::StatusOr<at::Tensor> RunFrom(int64_t layer, const at::Tensor& resid_mid, const at::Tensor& mlp_out) const;
-  // -log p(token[i + 1] | ..) for positions 0 .. p - 2: [sequences, positions - 1] float32, by tiles of rows, so that
-  // logits of all rows never exist at once.
+  // -log p(token[i + 1] | ..) for positions 0 .. p - 2: [sequences, positions - 1] float32, by tiles of the
+  // vocabulary, so that a row's logits never all exist at once.
   absl::StatusOr<at::Tensor> LossPerToken(const at::Tensor& final_resid, const at::Tensor& tokens) const;
   // Whole forward pass. `replace`, when given, maps a layer's MlpTensors to what is added in place of its output
   // (undefined: keep).
@@ -94,6 +108,12 @@ class Model {
 
  private:
   Model() = default;
+  // The linear map named W_{name}, b_{name} of rows of any shape.
+  void ApplyInto(int64_t layer, const char* name, const at::Tensor& x, const at::Tensor& out) const;
+  void ActivateInto(const at::Tensor& pre, const at::Tensor& hidden) const;
+  // hidden = act(x_hat W_in + b_in), and pre, where it is defined.
+  void HiddenInto(int64_t layer, const at::Tensor& x_hat, const at::Tensor& pre, const at::Tensor& hidden) const;
+  void RunChunkToMlp(const at::Tensor& tokens, int64_t layer, const MlpTensors& mlp, BlockWorkspace& workspace) const;
   ModelConfig config_;
   at::Device device_ = at::kCPU;
   std::string content_hash_;

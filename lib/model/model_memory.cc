@@ -30,7 +30,7 @@ MemoryEstimate EstimateModelLoad(const ModelConfig& config) {
 }
 
 int64_t BlockBytes(const ModelConfig& config, int64_t rows) {
-  return kFloatBytes * rows * (4 * config.d_model + 2 * config.d_mlp);
+  return kFloatBytes * rows * (2 * config.d_model + std::max(3 * config.d_model, config.d_mlp));
 }
 
 int64_t MlpTensorsBytes(const ModelConfig& config, int64_t rows) {

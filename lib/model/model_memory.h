@@ -16,9 +16,8 @@ namespace superpose {
 // second in its own order.
 MemoryEstimate EstimateModelLoad(const ModelConfig& config);
 
-// Most bytes that a forward pass holds for one block of `rows` tokens, the residual it starts from included. In the
-// MLP, the widest place: four tensors of d_model (the residual before and after attention, its normalised form, the
-// output) and two of d_mlp.
+// What a forward pass in place (Model::RunBlock) holds for `rows` tokens: the residual, and of the workspace a tensor
+// of d_model and one of d_mlp or, if that is more, 3 d_model.
 int64_t BlockBytes(const ModelConfig& config, int64_t rows);
 
 // The tensors around one layer's MLP that are kept for `rows` tokens: resid_mid, x_hat, out [d_model] and pre [d_mlp].

@@ -15,7 +15,7 @@ absl::Status CheckIds(const at::Tensor& ids, const char* name, int64_t d_sae) {
   if (ids.dim() != 1 || ids.scalar_type() != at::kLong || !ids.is_cpu()) {
     return InvalidArgument(reason::kConfigInvalid, name, " must be a list of int64 ids on the CPU");
   }
-  if (ids.numel() == 0) return InvalidArgument(reason::kEmptySelection, name, " chooses no feature");
+  if (ids.numel() == 0) return FailedPrecondition(reason::kEmptySelection, name, " chooses no feature");
   const auto low = ids.min().item<int64_t>(), high = ids.max().item<int64_t>();
   if (low >= 0 && high < d_sae) return absl::OkStatus();
   return InvalidArgument(reason::kFeatureOutOfRange, name, " has feature ", low < 0 ? low : high,

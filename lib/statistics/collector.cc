@@ -88,7 +88,8 @@ StatisticsCollector::StatisticsCollector(CollectorInputs inputs, CollectorConfig
       length_(inputs_.sequences->length()),
       end_(EndOfSequences(config_, inputs_.sequences->count(), length_)),
       sums_(std::move(sums)),
-      sequence_(config_.first_sequence) {
+      sequence_(config_.first_sequence),
+      walk_(*inputs_.model) {
   const ModelConfig& model = inputs_.model->config();
   const auto options = at::TensorOptions(inputs_.model->device()).dtype(at::kFloat);
   const int64_t most = std::min(config_.batch_size, end_ - sequence_) * length_;
@@ -155,18 +156,20 @@ void StatisticsCollector::StartChunk() {
   at::Tensor counts = at::ones_like(tokens, at::kBool);
   if (!config_.include_bos) counts.select(1, 0).copy_(tokens.select(1, 0).ne(inputs_.model->config().bos_token_id));
   chunk_rows_ = counts.flatten().nonzero().squeeze(1).to(inputs_.model->device());
-  walk_.emplace(*inputs_.model, tokens.to(inputs_.model->device()));
+  walk_.Start(tokens.to(inputs_.model->device()));
 }
 
 void StatisticsCollector::RunPrefixBlock() {
-  if (!walk_) StartChunk();
-  const int64_t layer = walk_->next_layer();
-  const MlpTensors mlp = walk_->RunBlock();
-  for (size_t i = 0; i < rows_.size(); ++i) {
-    if (inputs_.layers[i].layer == layer) KeepMlp(i, mlp);
-  }
+  if (!walk_.running()) StartChunk();
+  const int64_t layer = walk_.next_layer();
+  const bool wanted = std::any_of(inputs_.layers.begin(), inputs_.layers.end(),
+                                  [layer](const CollectedLayer& collected) { return collected.layer == layer; });
+  if (wanted)
+    KeepMlp(layer, walk_.RunBlock());
+  else
+    walk_.RunBlock({});
   if (layer < last_layer_) return;
-  walk_.reset();
+  walk_.Stop();
   chunk_ += std::min(SequencesPerChunk(length_), tokens_.size(0) - chunk_);
   row_count_ += chunk_rows_.numel();
   if (chunk_ < tokens_.size(0)) return;
@@ -176,15 +179,18 @@ void StatisticsCollector::RunPrefixBlock() {
 }
 
 // Of the chunk's rows those that count, after those of the chunks before.
-void StatisticsCollector::KeepMlp(size_t index, const MlpTensors& mlp) {
+void StatisticsCollector::KeepMlp(int64_t layer, const MlpTensors& mlp) {
   const auto keep = [&](const at::Tensor& from, const at::Tensor& to) {
     if (!to.defined()) return;
     at::Tensor kept = to.narrow(0, row_count_, chunk_rows_.numel());
     at::index_select_out(kept, from.flatten(0, 1), 0, chunk_rows_);
   };
-  keep(mlp.x_hat, rows_[index].x_hat);
-  keep(mlp.pre, rows_[index].pre);
-  keep(mlp.out, rows_[index].out);
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (inputs_.layers[i].layer != layer) continue;
+    keep(mlp.x_hat, rows_[i].x_hat);
+    keep(mlp.pre, rows_[i].pre);
+    keep(mlp.out, rows_[i].out);
+  }
 }
 
 void StatisticsCollector::EncodeTile() {

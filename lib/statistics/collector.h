@@ -100,7 +100,7 @@ class StatisticsCollector {
   absl::Status StartBatch();
   void StartChunk();
   void RunPrefixBlock();
-  void KeepMlp(size_t index, const MlpTensors& mlp);
+  void KeepMlp(int64_t layer, const MlpTensors& mlp);
   void EncodeTile();
   void StartBlock(int64_t begin);
   void RunMidTile();
@@ -127,7 +127,7 @@ class StatisticsCollector {
   int64_t sequence_ = 0;  // first of the batch
   Phase phase_ = Phase::kStart;
   at::Tensor tokens_;  // [sequences of the batch, length] on the CPU
-  std::optional<PrefixWalk> walk_;
+  PrefixWalk walk_;
   int64_t chunk_ = 0;      // first sequence, in the batch, of the chunk in the walk
   at::Tensor chunk_rows_;  // int64, on the device: the chunk's rows that count
   int64_t row_count_ = 0;  // the batch's rows that count, of the chunks so far
@@ -146,9 +146,9 @@ struct CollectedShape {
 };
 
 // StatisticsCollector with its midcoders, for sequences of context_length tokens, R = batch_size * context_length a
-// batch. Held: the midcoders, the sums, for each layer the batch's 4 R (2 d_model + d_mlp) and mid of a block. Peak:
-// that, and the largest of: a block of the forward pass over about 512 tokens, the encoder, mid of a tile, and the
-// sums' workspaces beside the activations. Checkpoint: the sums.
+// batch. Held: the midcoders, the sums, for each layer the batch's 4 R (2 d_model + d_mlp), mid of a block, and the
+// forward pass over about 512 tokens. Peak: that, and the largest of: the tensors around an MLP for those tokens, the
+// encoder, mid of a tile, and the sums' workspaces beside the activations. Checkpoint: the sums.
 MemoryEstimate EstimateCollecting(const ModelConfig& model, const std::vector<CollectedShape>& layers,
                                   int64_t context_length, const CollectorConfig& config);
 

@@ -67,7 +67,7 @@ absl::Status StatisticsCollector::Restore(const TensorMap& tensors, const String
     SUPERPOSE_RETURN_IF_ERROR(RestoreSums(sums_, tensors));
     sequence_ = sequence;
     phase_ = Phase::kStart;
-    walk_.reset();
+    walk_.Stop();
     encoder_.reset();
     failure_ = absl::OkStatus();
     return absl::OkStatus();

@@ -30,8 +30,9 @@ MemoryEstimate EstimateCollecting(const ModelConfig& model, const std::vector<Co
                                   int64_t context_length, const CollectorConfig& config) {
   const int64_t rows = config.batch_size * context_length, block = std::min(rows, LayerStatistics::kMostRows);
   const int64_t chunk = std::min(SequencesPerChunk(context_length), config.batch_size) * context_length;
-  MemoryEstimate estimate{.peak_bytes = 0, .held_bytes = kIdBytes * rows, .checkpoint_bytes = 0};
-  int64_t work = BlockBytes(model, chunk);
+  MemoryEstimate estimate{
+      .peak_bytes = 0, .held_bytes = kIdBytes * rows + BlockBytes(model, chunk), .checkpoint_bytes = 0};
+  int64_t work = MlpTensorsBytes(model, chunk);
   bool needs_mid = false;
   for (const CollectedShape& layer : layers) {
     const StatisticsShape shape{.d_sae = layer.transcoder.d_sae, .d_mlp = model.d_mlp, .d_model = model.d_model};

@@ -10,12 +10,15 @@
 
 namespace superpose {
 
-// Encodes rows tile by tile, so that a caller can give way in between. Nothing dense outlives a tile. May throw what
+// Encodes tile by tile, so that a caller can give way in between. Nothing dense outlives a tile. A tile is many rows of
+// few features, since a matrix product's time goes up with how often it has to read all of W_enc. May throw what
 // LibTorch throws.
 class ActivationEncoder {
  public:
-  // Rows of pre-activations that exist at once: 256 x 24,576 float32 are 25 MB.
-  static constexpr int64_t kTileRows = 256;
+  // Rows whose features are encoded one after the other.
+  static constexpr int64_t kMostRows = 4096;
+  // Features of a tile of `rows` rows: as many as give 2^21 pre-activations, 8 MB, which stay in cache; 512 or more.
+  static int64_t TileFeatures(int64_t rows, int64_t d_sae);
 
   // x_hat: float32 [rows, d_model] on the transcoder's device. Both must outlive the encoder.
   ActivationEncoder(const Transcoder& transcoder, const at::Tensor& x_hat);
@@ -26,12 +29,25 @@ class ActivationEncoder {
   SparseActivations Take();
 
  private:
+  // Rows from next_row_ on, without the input's bias.
+  at::Tensor NextRows(int64_t most) const;
+  // All of their features at once.
+  void AddRows(SparseActivations z);
+  bool EncodeFiltered();
+  void EncodeOnDevice();
+  void EncodeDense();
+
   const Transcoder& transcoder_;
   const at::Tensor x_hat_;
-  at::Tensor pre_activations_;  // [tile, d_sae], reused
-  at::Tensor thresholds_;       // [d_sae], not negative; undefined for relu
+  bool uses_prefilter_ = false;
   int64_t next_row_ = 0;
-  std::vector<SparseActivations> tiles_;
+  std::vector<SparseActivations> done_rows_;
+
+  // Of the rows that are being encoded in parts.
+  at::Tensor centred_;   // float32 [rows, d_model]; undefined between them
+  at::Tensor products_;  // float32, a tile's; reused
+  int64_t next_feature_ = 0;
+  std::vector<SparseActivations> parts_;
 };
 
 }  // namespace superpose

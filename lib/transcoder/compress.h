@@ -6,10 +6,9 @@
 
 namespace superpose {
 
-// The positive entries of float32 [rows, d_sae]: relu, then compression to sparse rows. NaN counts as inactive.
-SparseActivations CompressPositive(const at::Tensor& pre_activations);
-
-// The entries that are above their column's threshold (float32 [d_sae], none negative): relu, jump, then compression.
-SparseActivations CompressAbove(const at::Tensor& pre_activations, const at::Tensor& thresholds);
+// The entries of pre-activations that are above their feature's threshold: relu, jump, then compression to sparse rows.
+// Pre-activations are products + bias: float32 [rows, d_sae] and [d_sae], or the former alone where no bias is given.
+// thresholds: float32 [d_sae], none negative. NaN counts as inactive.
+SparseActivations CompressAbove(const at::Tensor& products, const at::Tensor& thresholds, const at::Tensor& bias = {});
 
 }  // namespace superpose

@@ -17,16 +17,21 @@ absl::StatusOr<std::vector<SparseActivations>> EncodeBatch(const Model& model,
   int64_t last_layer = 0;
   for (const LayerTranscoder& layer : layers) last_layer = std::max(last_layer, layer.layer);
   std::vector<SparseActivations> encoded(layers.size());
-  at::Tensor resid = model.Embed(batch.tokens);
+  const at::Tensor resid = model.Embed(batch.tokens);
+  at::Tensor x_hat = at::empty_like(resid);
+  BlockWorkspace workspace;
   for (int64_t layer = 0; layer <= last_layer; ++layer) {
-    at::Tensor resid_mid = model.Attention(layer, resid);
-    at::Tensor x_hat = model.Normalize(resid_mid);
+    if (layer < last_layer) {
+      model.RunBlock(layer, resid, workspace, {.resid_mid = {}, .x_hat = x_hat, .pre = {}, .out = {}});
+    } else {
+      model.AddAttention(layer, resid, workspace);
+      x_hat = model.Normalize(resid);
+    }
     for (size_t i = 0; i < layers.size(); ++i) {
       if (layers[i].layer != layer) continue;
       at::Tensor rows = x_hat.reshape({-1, x_hat.size(-1)}).index_select(0, batch.real_rows);
       SUPERPOSE_ASSIGN_OR_RETURN(encoded[i], layers[i].transcoder->Encode(rows));
     }
-    if (layer < last_layer) resid = resid_mid + model.MlpOutput(layer, model.MlpPreActivation(layer, x_hat));
   }
   return encoded;
 }

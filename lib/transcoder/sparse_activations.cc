@@ -1,6 +1,7 @@
 #include "lib/transcoder/sparse_activations.h"
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <numeric>
@@ -18,6 +19,25 @@ at::Tensor RowCounts(const SparseActivations& z) {
 at::Tensor RowOfEntry(const SparseActivations& z) {
   // A plain number would choose the overload that repeats every count that many times.
   return at::repeat_interleave(RowCounts(z), std::optional<int64_t>(z.entries()));
+}
+
+// Copies a part's entries to where row by row the next ones belong; its features come after the z.d_sae before them.
+void PlacePart(const SparseActivations& part, const SparseActivations& z, std::vector<int64_t>& next) {
+  const auto* splits = part.row_splits.const_data_ptr<int64_t>();
+  const auto* part_ids = part.feature_ids.const_data_ptr<int32_t>();
+  const auto* part_values = part.values.const_data_ptr<float>();
+  auto* ids = z.feature_ids.mutable_data_ptr<int32_t>();
+  auto* values = z.values.mutable_data_ptr<float>();
+  const auto before = static_cast<int32_t>(z.d_sae);
+  at::parallel_for(0, part.rows(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      int64_t& place = next[row];
+      for (int64_t entry = splits[row]; entry < splits[row + 1]; ++entry, ++place) {
+        ids[place] = before + part_ids[entry];
+        values[place] = part_values[entry];
+      }
+    }
+  });
 }
 
 // The entries where `keep` (bool [entries]) is set.
@@ -81,6 +101,26 @@ SparseActivations ConcatenateRows(const std::vector<SparseActivations>& parts) {
     entries += part.entries();
   }
   return {at::cat(splits), at::cat(ids), at::cat(values), parts.front().d_sae};
+}
+
+SparseActivations ConcatenateColumns(const std::vector<SparseActivations>& parts) {
+  if (parts.size() == 1) return parts.front();
+  const int64_t rows = parts.front().rows();
+  SparseActivations z{at::zeros({rows + 1}, at::kLong), {}, {}, 0};
+  int64_t entries = 0;
+  for (const SparseActivations& part : parts) {
+    z.row_splits.add_(part.row_splits);
+    entries += part.entries();
+  }
+  z.feature_ids = at::empty({entries}, at::kInt);
+  z.values = at::empty({entries}, at::kFloat);
+  const auto* splits = z.row_splits.const_data_ptr<int64_t>();
+  std::vector<int64_t> next(splits, splits + rows);
+  for (const SparseActivations& part : parts) {
+    PlacePart(part, z, next);
+    z.d_sae += part.d_sae;
+  }
+  return z;
 }
 
 }  // namespace superpose

@@ -31,6 +31,10 @@ SparseActivations KeepFeatures(const SparseActivations& activations, const at::T
 // One below the other, at least one part; all with the same d_sae and on one device.
 SparseActivations ConcatenateRows(const std::vector<SparseActivations>& parts);
 
+// One beside the other, at least one part; all with the same rows, on the CPU. Features of a part are numbered on from
+// those before it.
+SparseActivations ConcatenateColumns(const std::vector<SparseActivations>& parts);
+
 // Activations of which rows are cut out again and again: where rows begin is read from their device once.
 class RowSlices {
  public:

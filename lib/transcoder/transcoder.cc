@@ -13,6 +13,7 @@
 #include "lib/tensor_io/content_hash.h"
 #include "lib/transcoder/activation_encoder.h"
 #include "lib/transcoder/fold.h"
+#include "lib/transcoder/int8_prefilter.h"
 
 namespace superpose {
 namespace {
@@ -51,7 +52,8 @@ absl::Status CheckFolded(const TranscoderFile& folded) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Transcoder>> Transcoder::Create(const TranscoderFile& file, const LayerNorm& norm,
-                                                                     at::Device device) {
+                                                                     at::Device device,
+                                                                     const TranscoderOptions& options) {
   return CatchTorch([&]() -> absl::StatusOr<std::shared_ptr<const Transcoder>> {
     const int64_t d_model = file.tensors.at("b_dec_out").numel();
     if (norm.gain.defined() && norm.gain.numel() != d_model) {
@@ -72,18 +74,30 @@ absl::StatusOr<std::shared_ptr<const Transcoder>> Transcoder::Create(const Trans
       const bool is_view = in_file != file.tensors.end() && tensor.is_alias_of(in_file->second);
       transcoder->tensors_[name] = tensor.to(device, at::kFloat, /*non_blocking=*/false, /*copy=*/is_view);
     }
+    const bool jumps = transcoder->convention_.activation == TranscoderActivation::kJumpRelu;
+    transcoder->active_above_ =
+        jumps ? transcoder->tensor("threshold").clamp_min(0) : at::zeros_like(transcoder->tensor("b_enc"));
+    if (options.int8_prefilter && device.is_cpu() && Int8Prefilter::Supports(d_model)) transcoder->AddPrefilter();
     return std::shared_ptr<const Transcoder>(std::move(transcoder));
   });
 }
 
-absl::StatusOr<std::shared_ptr<const Transcoder>> Transcoder::Load(const TranscoderFiles& files, at::Device device) {
+// The encoder's columns are read one by one: they are kept as rows, and W_enc is a view of them.
+void Transcoder::AddPrefilter() {
+  const at::Tensor encoder = tensor("W_enc").t().contiguous();
+  tensors_["W_enc"] = encoder.t();
+  prefilter_ = std::make_shared<const Int8Prefilter>(encoder, tensor("b_enc"), active_above_);
+}
+
+absl::StatusOr<std::shared_ptr<const Transcoder>> Transcoder::Load(const TranscoderFiles& files, at::Device device,
+                                                                   const TranscoderOptions& options) {
   SUPERPOSE_ASSIGN_OR_RETURN(const TranscoderFile file, ReadTranscoderFile(files));
   if (file.convention.input == TranscoderInput::kAfterGain) {
     return FailedPrecondition(
         reason::kTranscoderUnsupported, files.path,
         " reads the input after the gain of the layer norm: it can be loaded with its model only");
   }
-  return Create(file, {}, device);
+  return Create(file, {}, device, options);
 }
 
 int64_t Transcoder::d_model() const { return tensor("W_enc").size(0); }

@@ -22,15 +22,25 @@
 
 namespace superpose {
 
+class Int8Prefilter;
+
+struct TranscoderOptions {
+  // Encode behind an int8 pre-filter (int8_prefilter.h), which is faster and as exact. Without effect on accelerators
+  // and on processors that it does not suit.
+  bool int8_prefilter = false;
+};
+
 class Transcoder {
  public:
   // Folds a file into the form above; `norm` is the layer norm before the MLP that it replaces. TRANSCODER_MISMATCH
   // where their widths differ.
   static absl::StatusOr<std::shared_ptr<const Transcoder>> Create(const TranscoderFile& file, const LayerNorm& norm,
-                                                                  at::Device device);
+                                                                  at::Device device,
+                                                                  const TranscoderOptions& options = {});
   // For a file that needs nothing of its model: one that reads x_hat. TRANSCODER_UNSUPPORTED for others, and the errors
   // of ReadTranscoderFile.
-  static absl::StatusOr<std::shared_ptr<const Transcoder>> Load(const TranscoderFiles& files, at::Device device);
+  static absl::StatusOr<std::shared_ptr<const Transcoder>> Load(const TranscoderFiles& files, at::Device device,
+                                                                const TranscoderOptions& options = {});
 
   int64_t d_model() const;
   int64_t d_sae() const;
@@ -45,9 +55,13 @@ class Transcoder {
   const TranscoderConvention& convention() const { return convention_; }
   // float32 on the device: W_enc [d_model, d_sae], b_enc [d_sae], W_dec [d_sae, d_model], b_dec [d_model], b_dec_out
   // [d_model]; where there is such a thing W_skip [d_model, d_model] ([in, out]), threshold [d_sae], log_sparsity
-  // [d_sae]; and what folding took (fold.h).
+  // [d_sae]; and what folding took (fold.h). Contiguous, but for W_enc where there is a pre-filter.
   const TensorMap& tensors() const { return tensors_; }
   const at::Tensor& tensor(const std::string& name) const { return tensors_.at(name); }
+  // What a pre-activation must be above: max(threshold, 0), zero for relu; float32 [d_sae].
+  const at::Tensor& active_above() const { return active_above_; }
+  // Null where there is none.
+  const Int8Prefilter* prefilter() const { return prefilter_.get(); }
   bool has_skip() const { return convention_.has_skip; }
   bool has_log_sparsity() const { return tensors_.count("log_sparsity") > 0; }
 
@@ -66,7 +80,11 @@ class Transcoder {
 
  private:
   Transcoder() = default;
+  void AddPrefilter();
+
   TensorMap tensors_;
+  at::Tensor active_above_;
+  std::shared_ptr<const Int8Prefilter> prefilter_;
   int64_t declared_layer_ = -1;
   std::string content_hash_;
   std::string format_;

@@ -21,6 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What the memory of a pass is reckoned for (lib/transcoder/transcoder_memory.h).
+constexpr int64_t kMostBatchTokens = 4096;
+
 // Keeps the parser's first complaint, with where it is.
 class FirstError : public google::protobuf::io::ErrorCollector {
  public:
@@ -52,6 +55,12 @@ void MakePathsAbsolute(const std::string& folder, v1::ServerConfig* config) {
   }
 }
 
+void FillBatchingDefaults(v1::Batching* batching) {
+  if (batching->max_requests() == 0) batching->set_max_requests(32);
+  if (batching->max_tokens() == 0) batching->set_max_tokens(1024);
+  if (!batching->has_max_delay_microseconds()) batching->set_max_delay_microseconds(2000);
+}
+
 void FillDefaults(v1::ServerConfig* config) {
   if (config->listen_address().empty()) config->set_listen_address("127.0.0.1:7077");
   if (config->data_dir().empty()) config->set_data_dir("data");
@@ -63,7 +72,10 @@ void FillDefaults(v1::ServerConfig* config) {
   if (config->max_running_jobs() == 0) config->set_max_running_jobs(2);
   if (config->max_running_jobs_per_user() == 0) config->set_max_running_jobs_per_user(1);
   if (config->checkpoint_seconds() == 0) config->set_checkpoint_seconds(600);
+  if (config->matmul_precision() == v1::MATMUL_PRECISION_UNSPECIFIED)
+    config->set_matmul_precision(v1::MATMUL_PRECISION_FLOAT32);
   if (config->max_upload_bytes() == 0) config->set_max_upload_bytes(int64_t{4} << 30);
+  FillBatchingDefaults(config->mutable_batching());
   for (v1::ModelEntry& model : *config->mutable_model()) FillModelDefaults(&model);
   for (v1::CorpusEntry& corpus : *config->mutable_corpus()) {
     if (corpus.model().empty() && config->model_size() == 1) corpus.set_model(config->model(0).name());
@@ -106,6 +118,15 @@ absl::Status CheckPositive(absl::string_view field, int64_t value) {
   return value > 0 ? absl::OkStatus() : Invalid(field, " is ", value, ": it must be above 0");
 }
 
+absl::Status CheckBatching(const v1::Batching& batching) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckPositive("batching.max_requests", batching.max_requests()));
+  SUPERPOSE_RETURN_IF_ERROR(CheckPositive("batching.max_tokens", batching.max_tokens()));
+  if (batching.max_tokens() > kMostBatchTokens)
+    return Invalid("batching.max_tokens is ", batching.max_tokens(), ": it must be at most ", kMostBatchTokens);
+  if (batching.max_delay_microseconds() >= 0) return absl::OkStatus();
+  return Invalid("batching.max_delay_microseconds is ", batching.max_delay_microseconds(), ": it must be 0 or more");
+}
+
 absl::Status CheckNumbers(const v1::ServerConfig& config) {
   SUPERPOSE_RETURN_IF_ERROR(CheckPositive("threads", config.threads()));
   SUPERPOSE_RETURN_IF_ERROR(CheckPositive("slice_milliseconds", config.slice_milliseconds()));
@@ -125,6 +146,14 @@ absl::Status CheckDevice(const std::string& device) {
   if (absl::StartsWith(device, "cuda:") && absl::SimpleAtoi(device.substr(5), &index) && index >= 0)
     return absl::OkStatus();
   return Invalid("device \"", device, "\" must be \"cpu\", \"cuda\" or \"cuda:N\"");
+}
+
+absl::Status CheckPrecision(const v1::ServerConfig& config) {
+  const v1::MatmulPrecision precision = config.matmul_precision();
+  if (!v1::MatmulPrecision_IsValid(precision))
+    return Invalid("matmul_precision ", precision, " must be MATMUL_PRECISION_FLOAT32 or MATMUL_PRECISION_TF32");
+  if (precision == v1::MATMUL_PRECISION_FLOAT32 || config.device() != "cpu") return absl::OkStatus();
+  return Invalid("matmul_precision MATMUL_PRECISION_TF32 is for CUDA devices: on \"cpu\" leave it out");
 }
 
 absl::Status CheckTranscoder(const v1::TranscoderEntry& transcoder) {
@@ -182,7 +211,9 @@ absl::Status Check(const v1::ServerConfig& config) {
     SUPERPOSE_RETURN_IF_ERROR(CheckAddress("metrics_address", config.metrics_address(), config.allow_remote()));
   }
   SUPERPOSE_RETURN_IF_ERROR(CheckDevice(config.device()));
+  SUPERPOSE_RETURN_IF_ERROR(CheckPrecision(config));
   SUPERPOSE_RETURN_IF_ERROR(CheckNumbers(config));
+  SUPERPOSE_RETURN_IF_ERROR(CheckBatching(config.batching()));
   SUPERPOSE_RETURN_IF_ERROR(CheckModels(config));
   return CheckCorpora(config);
 }

@@ -55,6 +55,22 @@ absl::Status ShuttingDown() {
                "the server is stopping: try again when it is back");
 }
 
+// Why there is nothing to take a snapshot of, and what to do.
+absl::string_view WhyWithoutSnapshot(const v1::Job& job) {
+  if (!job.has_collect_statistics() && !job.train_midcoder().has_statistics()) {
+    return " collects no statistics: train with them, or collect them afterwards";
+  }
+  switch (job.state()) {
+    case v1::JOB_STATE_SUCCEEDED:
+      return " has ended, and the snapshots that it left were deleted";
+    case v1::JOB_STATE_FAILED:
+    case v1::JOB_STATE_CANCELLED:
+      return " ended early and counts no more; the snapshots that it took on the way stay: list those of this job";
+    default:
+      return " has counted nothing yet: ask again after its first batch";
+  }
+}
+
 // Whether the disk, the host's memory or the server's end is to blame, and not the job.
 bool MayPass(const absl::Status& status) {
   const std::string why = ReasonOf(status);
@@ -217,9 +233,7 @@ absl::StatusOr<std::vector<v1::Snapshot>> DurableJobManager::SnapshotsLeftBy(con
     SUPERPOSE_ASSIGN_OR_RETURN(snapshots, parts_.snapshots->AtEndOf(name));
   }
   if (!snapshots.empty()) return snapshots;
-  return FailedPrecondition(reason::kJobWithoutStatistics, name, " is ",
-                            v1::JobState_Name(job.state()).substr(sizeof("JOB_STATE_") - 1),
-                            " and has no statistics to take a snapshot of");
+  return FailedPrecondition(reason::kJobWithoutStatistics, name, WhyWithoutSnapshot(job));
 }
 
 // What the job made is not lost to a disk that is full for a while: it is stored later, by the next server at the

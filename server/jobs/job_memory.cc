@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -14,6 +13,7 @@
 #include "server/analysis/snapshot_analysis.h"
 #include "server/jobs/merge_work.h"
 #include "server/jobs/snapshot_comparison.h"
+#include "server/jobs/statistics_work.h"
 #include "server/runtime/reasons.h"
 #include "server/runtime/statistics_memory.h"
 #include "server/runtime/work_memory.h"
@@ -71,11 +71,7 @@ absl::Status CheckNoJob(const std::string& resource, JobStore* jobs,
 }
 
 absl::StatusOr<MemoryEstimate> EstimateCollectionJob(const v1::StatisticsSpec& spec, const JobParts& parts) {
-  std::vector<v1::Midcoder> midcoders;
-  for (const std::string& name : spec.midcoders()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(v1::Midcoder midcoder, parts.midcoders->Get(name));
-    midcoders.push_back(std::move(midcoder));
-  }
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Midcoder> midcoders, MidcodersOf(parts.midcoders, spec));
   return EstimateCollection(*parts.registry, midcoders, spec);
 }
 

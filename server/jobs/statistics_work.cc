@@ -18,30 +18,30 @@
 namespace superpose {
 namespace {
 
-absl::StatusOr<std::vector<CountedMidcoder>> OpenMidcoders(MidcoderStore* store, const v1::StatisticsSpec& spec) {
+absl::StatusOr<std::vector<CountedMidcoder>> OpenMidcoders(MidcoderStore* store,
+                                                           const std::vector<v1::Midcoder>& facts) {
   std::vector<CountedMidcoder> midcoders;
-  for (const std::string& name : spec.midcoders()) {
-    CountedMidcoder midcoder;
-    SUPERPOSE_ASSIGN_OR_RETURN(midcoder.facts, store->Get(name));
-    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, store->Open(name));
-    midcoder.weights = file.tensors();
-    midcoders.push_back(std::move(midcoder));
+  for (const v1::Midcoder& midcoder : facts) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, store->Open(midcoder.name()));
+    midcoders.push_back({midcoder, file.tensors()});
   }
   return midcoders;
 }
 
-std::vector<v1::Midcoder> FactsOf(const std::vector<CountedMidcoder>& midcoders) {
-  std::vector<v1::Midcoder> facts;
-  for (const CountedMidcoder& midcoder : midcoders) facts.push_back(midcoder.facts);
-  return facts;
-}
-
 }  // namespace
+
+absl::StatusOr<std::vector<v1::Midcoder>> MidcodersOf(MidcoderStore* store, const v1::StatisticsSpec& spec) {
+  std::vector<v1::Midcoder> midcoders;
+  for (const std::string& name : spec.midcoders()) {
+    SUPERPOSE_ASSIGN_OR_RETURN(midcoders.emplace_back(), store->Get(name));
+  }
+  return midcoders;
+}
 
 absl::StatusOr<std::unique_ptr<JobWork>> StatisticsWork::Create(const v1::Job& job, const JobParts& parts) {
   const v1::StatisticsSpec& spec = job.collect_statistics();
-  SUPERPOSE_ASSIGN_OR_RETURN(std::vector<CountedMidcoder> midcoders, OpenMidcoders(parts.midcoders, spec));
-  const std::vector<v1::Midcoder> facts = FactsOf(midcoders);
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Midcoder> facts, MidcodersOf(parts.midcoders, spec));
+  SUPERPOSE_ASSIGN_OR_RETURN(std::vector<CountedMidcoder> midcoders, OpenMidcoders(parts.midcoders, facts));
   SUPERPOSE_ASSIGN_OR_RETURN(TrainingHandles handles, FindStatisticsHandles(*parts.registry, spec, facts));
   SUPERPOSE_ASSIGN_OR_RETURN(CollectorInputs inputs, CollectorInputsFor(handles, spec, facts));
   return std::unique_ptr<JobWork>(
@@ -120,7 +120,8 @@ bool StatisticsWork::SnapshotIsDue() const { return AtBoundary() && schedule_.Is
 
 absl::StatusOr<std::vector<TakenStatistics>> StatisticsWork::TakeStatistics() {
   if (collector_ == nullptr || collector_->tokens_done() == 0) {
-    return FailedPrecondition(reason::kJobWithoutStatistics, job_.name(), " has counted nothing yet");
+    return FailedPrecondition(reason::kJobWithoutStatistics, job_.name(),
+                              " has counted nothing yet: ask again after its first batch");
   }
   schedule_.GoOnFrom(collector_->tokens_done());
   std::vector<TakenStatistics> taken;

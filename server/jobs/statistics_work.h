@@ -17,6 +17,9 @@
 
 namespace superpose {
 
+// The midcoders that a spec names, in its order. Errors: those of MidcoderStore::Get.
+absl::StatusOr<std::vector<v1::Midcoder>> MidcodersOf(MidcoderStore* store, const v1::StatisticsSpec& spec);
+
 // A midcoder whose gates are counted.
 struct CountedMidcoder {
   v1::Midcoder facts;

@@ -187,7 +187,7 @@ absl::StatusOr<std::vector<TakenStatistics>> TrainingWork::TakeStatistics() {
   if (!config_.statistics.has_value() || trainer_ == nullptr || trainer_->step() == 0) {
     return FailedPrecondition(reason::kJobWithoutStatistics, job_.name(),
                               config_.statistics.has_value()
-                                  ? " has counted nothing yet"
+                                  ? " has counted nothing yet: ask again after its first batch"
                                   : " collects no statistics: train with them, or collect them afterwards");
   }
   schedule_.GoOnFrom(trainer_->tokens_seen());

@@ -7,7 +7,6 @@
 #include "lib/base/error.h"
 #include "lib/base/memory_estimate.h"
 #include "lib/base/status_macros.h"
-#include "lib/midcoder/reference_file.h"
 #include "lib/statistics/reference_statistics.h"
 #include "lib/tensor_io/tensor_bytes.h"
 #include "server/jobs/folder.h"
@@ -54,12 +53,11 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::WriteReferen
   ReferenceMidcoder file = {.form = FormOf(midcoder.spec()),
                             .config = ConfigOf(midcoder.spec()),
                             .parameters = weights.tensors(),
-                            .statistics = {}};
+                            .statistics = {},
+                            .counting = {}};
   MemoryReservation memory;
   if (!request.snapshot().empty()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(const TensorMap statistics, StatisticsOf(midcoder.name(), request.snapshot()));
-    SUPERPOSE_ASSIGN_OR_RETURN(memory, Reserve(statistics));
-    SUPERPOSE_ASSIGN_OR_RETURN(file.statistics, ReferenceStatistics(statistics));
+    SUPERPOSE_ASSIGN_OR_RETURN(memory, AddStatistics(request, &file));
   }
   SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(TensorBytes(file.parameters) + TensorBytes(file.statistics), folder_->path()));
   // The sweep at the next start removes what a crash leaves of it.
@@ -71,14 +69,18 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::WriteReferen
   return mapped;
 }
 
-absl::StatusOr<TensorMap> MidcoderExporter::StatisticsOf(const std::string& midcoder, const std::string& snapshot) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const v1::Snapshot facts, snapshots_->Get(snapshot));
-  if (facts.midcoder() != midcoder) {
-    return InvalidArgument(reason::kConfigInvalid, snapshot, " belongs to ",
-                           facts.midcoder().empty() ? "no midcoder" : facts.midcoder(), ", not to ", midcoder);
+absl::StatusOr<MemoryReservation> MidcoderExporter::AddStatistics(const v1::ExportMidcoderRequest& request,
+                                                                  ReferenceMidcoder* file) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const v1::Snapshot facts, snapshots_->Get(request.snapshot()));
+  if (facts.midcoder() != request.name()) {
+    return InvalidArgument(reason::kConfigInvalid, facts.name(), " belongs to ",
+                           facts.midcoder().empty() ? "no midcoder" : facts.midcoder(), ", not to ", request.name());
   }
-  SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, snapshots_->Open(snapshot));
-  return file.tensors();
+  SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile sums, snapshots_->Open(facts.name()));
+  SUPERPOSE_ASSIGN_OR_RETURN(MemoryReservation memory, Reserve(sums.tensors()));
+  SUPERPOSE_ASSIGN_OR_RETURN(file->statistics, ReferenceStatistics(sums.tensors()));
+  file->counting = {.includes_bos = facts.includes_bos(), .moving_parameters = facts.moving_parameters()};
+  return memory;
 }
 
 absl::StatusOr<MemoryReservation> MidcoderExporter::Reserve(const TensorMap& statistics) const {

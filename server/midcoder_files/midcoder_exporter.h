@@ -5,6 +5,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/base/mapped_file.h"
+#include "lib/midcoder/reference_file.h"
 #include "server/jobs/data_folder.h"
 #include "server/jobs/midcoder_store.h"
 #include "server/jobs/snapshot_store.h"
@@ -28,8 +29,8 @@ class MidcoderExporter {
 
  private:
   absl::StatusOr<std::shared_ptr<const MappedFile>> WriteReference(const v1::ExportMidcoderRequest& request);
-  // The sums of a snapshot of this midcoder, mapped.
-  absl::StatusOr<TensorMap> StatisticsOf(const std::string& midcoder, const std::string& snapshot);
+  // Puts the sums of a snapshot of this midcoder into the file; what they take is reserved as long as the result lives.
+  absl::StatusOr<MemoryReservation> AddStatistics(const v1::ExportMidcoderRequest& request, ReferenceMidcoder* file);
   // For them as the reference has them.
   absl::StatusOr<MemoryReservation> Reserve(const TensorMap& statistics) const;
 

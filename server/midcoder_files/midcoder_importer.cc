@@ -93,8 +93,8 @@ v1::Snapshot DescribeSnapshot(const v1::Midcoder& midcoder, const ReferenceMidco
   snapshot.set_midcoder(midcoder.name());
   snapshot.set_owner(midcoder.owner());
   snapshot.set_tokens(midcoder.tokens());
-  snapshot.set_includes_bos(true);
-  snapshot.set_moving_parameters(true);
+  snapshot.set_includes_bos(file.counting.includes_bos);
+  snapshot.set_moving_parameters(file.counting.moving_parameters);
   snapshot.set_has_feature_ids(file.statistics.count("feat_ids") > 0);
   snapshot.set_imported_from(kReferenceFile);
   return snapshot;

@@ -3,7 +3,9 @@
 #include <google/protobuf/util/time_util.h>
 
 #include "absl/strings/str_cat.h"
+#include "lib/kernels/compute_thread.h"
 #include "lib/tensor_io/tensor_bytes.h"
+#include "lib/transcoder/int8_features.h"
 #include "server/runtime/version.h"
 
 namespace superpose {
@@ -78,7 +80,9 @@ v1::Transcoder DescribeTranscoder(const LoadedTranscoder& loaded) {
   proto.set_has_log_sparsity(transcoder.has_log_sparsity());
   if (loaded.live_features.has_value()) proto.set_live_features(*loaded.live_features);
   proto.set_content_hash(transcoder.content_hash());
-  proto.set_memory_bytes(TensorBytes(transcoder.tensors()));
+  const bool filters = transcoder.prefilter() != nullptr;
+  proto.set_memory_bytes(TensorBytes(transcoder.tensors()) +
+                         (filters ? Int8FeatureBytes(transcoder.d_model(), transcoder.d_sae()) : 0));
   DescribeTensors(transcoder.tensors(), proto.mutable_tensors());
   return proto;
 }
@@ -133,12 +137,17 @@ v1::Provenance DescribeProvenance(const LoadedModel& model) {
   proto.set_model_hash(model.model->content_hash());
   proto.set_server_version(kVersion);
   proto.set_device(model.model->device().str());
+  const bool exact = CurrentMatmulPrecision() == MatmulPrecision::kFloat32;
+  proto.set_matmul_precision(exact ? v1::MATMUL_PRECISION_FLOAT32 : v1::MATMUL_PRECISION_TF32);
   return proto;
 }
 
 v1::Provenance DescribeProvenance(const LoadedModel& model, const LoadedTranscoder& transcoder,
                                   const LoadedCorpus* corpus) {
   v1::Provenance proto = DescribeProvenance(model);
+  // Of the device, since it changes no result beyond rounding.
+  if (transcoder.transcoder->prefilter() != nullptr)
+    proto.set_device(absl::StrCat(proto.device(), ", int8 pre-filter"));
   proto.set_transcoder(transcoder.name);
   proto.set_transcoder_hash(transcoder.transcoder->content_hash());
   if (corpus != nullptr) {

@@ -1,4 +1,5 @@
-// The one thread that calls LibTorch. Requests of waiting people go first, then jobs take turns, a slice each.
+// The one thread that calls LibTorch. Requests of waiting people go first, those that can be joined together; then jobs
+// take turns, a slice each.
 #pragma once
 
 #include <atomic>
@@ -10,13 +11,18 @@
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "lib/base/budget.h"
 #include "lib/base/mutex.h"
+#include "server/runtime/batchable_work.h"
+#include "server/runtime/choose_batch.h"
 #include "server/runtime/clock.h"
+#include "server/runtime/device_share.h"
 #include "server/runtime/fair_rotation.h"
 #include "server/telemetry/metrics.h"
 
@@ -31,6 +37,10 @@ struct DeviceRequest {
   std::function<bool()> is_cancelled;  // may be null
   // The next part of a request that was let in before: the bound on waiting requests is not held against it.
   bool continues = false;
+  // What `run` does, where it may be done together with others; may be null.
+  std::shared_ptr<BatchableWork> work = nullptr;
+  // Where to add up what the device spent on it; may be null. Told before `run`, which ends the part.
+  std::shared_ptr<DeviceShare> share = nullptr;
 };
 
 // Work that gives way between slices.
@@ -49,6 +59,7 @@ class DeviceExecutor {
     int threads = 1;                                // that LibTorch computes on
     absl::Duration slice = absl::Milliseconds(50);  // longest turn of a job; shorter when a request waits
     int64_t max_waiting_requests = 256;
+    BatchLimits batch = {};
   };
   DeviceExecutor(const Options& options, const Clock* clock, Metrics* metrics);
   // Stops.
@@ -70,16 +81,35 @@ class DeviceExecutor {
   // Ends the slice or request under way, turns all waiting requests away, lets go of all work.
   void Stop();
 
+  // By the clock that shares are measured with.
+  absl::Time Now() const { return clock_->Now(); }
   // Slices of work run so far.
   int64_t slices_run() const { return slices_run_; }
 
  private:
+  struct Waiting {
+    DeviceRequest request;
+    absl::Time since;
+  };
+
   void Run();
   // How many requests wait, once there is something to do; nothing when it is time to stop.
   std::optional<size_t> WaitForSomething();
-  std::optional<DeviceRequest> TakeRequest();
+  // How much longer the requests that wait may wait for others to join them.
+  absl::Duration TimeToGather() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<const BatchItem*> Items() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The next request and those that join it; none when it is time to stop.
+  std::vector<Waiting> TakeBatch();
   std::optional<FairRotation::Turn> TakeTurn();
-  void Serve(const DeviceRequest& request) const;
+  void Serve(std::vector<Waiting> batch);
+  absl::Status CheckIsWanted(const DeviceRequest& request) const;
+  // Runs them together, or where that fails in smaller parts. Returns when the first answer was there.
+  absl::Time RunBatch(absl::Span<Waiting> batch);
+  absl::Status RunTogether(absl::Span<Waiting> batch);
+  // What its requests have in common.
+  DeviceShare ShareOf(absl::Span<const Waiting> batch, absl::Time began) const;
+  void RunOne(const Waiting& waiting, DeviceShare share);
+  void RememberCrowd(const std::string& key, size_t served, absl::Time answered);
   void RunOneSlice(const FairRotation::Turn& turn);
   void TurnAllAway();
 
@@ -88,7 +118,8 @@ class DeviceExecutor {
   Metrics* const metrics_;
   Mutex mutex_;
   ConditionVariable changed_;
-  std::deque<DeviceRequest> requests_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Waiting> requests_ ABSL_GUARDED_BY(mutex_);
+  Crowd crowd_ ABSL_GUARDED_BY(mutex_);
   FairRotation works_ ABSL_GUARDED_BY(mutex_);
   bool admitting_ ABSL_GUARDED_BY(mutex_) = true;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -77,7 +77,8 @@ absl::StatusOr<TranscoderHandle> ReadTranscoder(const LoadedModel& model, const 
   // A file that cannot be read has no shape: the loader says why.
   const TranscoderOnDisk on_disk = ReadTranscoderShape(entry.path()).value_or(TranscoderOnDisk());
   const bool converted = !on_disk.in_float32 || !context.device.is_cpu();
-  const MemoryEstimate estimate = EstimateTranscoderLoad(on_disk.shape, converted);
+  const bool filters = context.int8_prefilter && context.device.is_cpu();
+  const MemoryEstimate estimate = EstimateTranscoderLoad(on_disk.shape, converted, filters);
   SUPERPOSE_ASSIGN_OR_RETURN(MemoryReservation reservation, ReserveForLoading(context, estimate, name));
   SUPERPOSE_ASSIGN_OR_RETURN(TestedTranscoder tested, LoadTestedTranscoder(model, name, entry, context));
   reservation.ShrinkTo(estimate.held_bytes);

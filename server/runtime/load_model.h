@@ -17,6 +17,7 @@ struct LoadContext {
   c10::Device device = c10::Device(c10::kCPU);
   MemoryBudget* budget = nullptr;  // null: without limit
   v1::SelfTestPolicy self_test = v1::SELF_TEST_POLICY_WARN;
+  bool int8_prefilter = false;              // TranscoderOptions
   const ModelRegistry* registry = nullptr;  // whose corpora may serve to test a transcoder; may be null
 };
 

@@ -82,6 +82,7 @@ absl::StatusOr<std::unique_ptr<ModelRegistry>> ModelRegistry::Load(const v1::Ser
   LoadContext context{.device = c10::Device(c10::kCPU), .budget = budget};
   SUPERPOSE_ASSIGN_OR_RETURN(context.device, FindDevice(config.device()));
   context.registry = registry.get();
+  context.int8_prefilter = config.int8_prefilter();
   if (config.self_test() != v1::SELF_TEST_POLICY_UNSPECIFIED) context.self_test = config.self_test();
   for (v1::ModelEntry entry : config.model()) {
     // Its transcoders come after the corpora, which their self-test may need.

@@ -59,16 +59,17 @@ absl::StatusOr<TestedTranscoder> LoadTestedTranscoder(const LoadedModel& model, 
   SUPERPOSE_RETURN_IF_ERROR(model.model->CheckLayer(entry.layer()));
   SUPERPOSE_ASSIGN_OR_RETURN(TranscoderFile file, ReadEntry(model, entry));
   const LayerNorm& norm = model.model->mlp_norm(entry.layer());
+  const TranscoderOptions options{.int8_prefilter = context.int8_prefilter};
   TestedTranscoder loaded;
   if (context.self_test == v1::SELF_TEST_POLICY_OFF) {
-    SUPERPOSE_ASSIGN_OR_RETURN(loaded.transcoder, Transcoder::Create(file, norm, context.device));
+    SUPERPOSE_ASSIGN_OR_RETURN(loaded.transcoder, Transcoder::Create(file, norm, context.device, options));
     return loaded;
   }
   const CorpusHandle corpus = FindCorpusOf(model, context.registry);
   SUPERPOSE_ASSIGN_OR_RETURN(const SelfTestTokens tokens, ChooseSelfTestTokens(model, corpus.get()));
   SUPERPOSE_ASSIGN_OR_RETURN(const SelfTester tester, SelfTester::Create(*model.model, entry.layer(), tokens.ids));
   SUPERPOSE_RETURN_IF_ERROR(tester.SettleInput(file));
-  SUPERPOSE_ASSIGN_OR_RETURN(loaded.transcoder, Transcoder::Create(file, norm, context.device));
+  SUPERPOSE_ASSIGN_OR_RETURN(loaded.transcoder, Transcoder::Create(file, norm, context.device, options));
   SUPERPOSE_ASSIGN_OR_RETURN(loaded.self_test, tester.Run(file, *loaded.transcoder));
   loaded.tokens = tokens.source;
   SUPERPOSE_RETURN_IF_ERROR(HeedWarning(name, *loaded.self_test, context.self_test));

@@ -10,6 +10,7 @@
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "lib/transcoder/joined_activations.h"
 #include "server/runtime/descriptors.h"
 #include "server/runtime/feature_selectors.h"
 #include "server/runtime/reasons.h"
@@ -82,9 +83,25 @@ absl::Status ActivationQuery::TakeSequences(const v1::ActivationsQuery& query, i
 }
 
 int64_t ActivationQuery::PeakBytes(int64_t begin, int64_t end) const {
+  return EstimateActivations(*model_, transcoders_, Lengths(begin, end)).peak_bytes;
+}
+
+int64_t ActivationQuery::AnsweredBytes() const {
+  // An answer is counted twice: as a message and on its way.
+  const int64_t answer = EstimateActivations(*model_, transcoders_, Lengths(0, sequences())).held_bytes;
+  return answer / 2 + answer;
+}
+
+std::vector<int64_t> ActivationQuery::Lengths(int64_t begin, int64_t end) const {
   std::vector<int64_t> lengths;
   for (int64_t i = begin; i < end; ++i) lengths.push_back(static_cast<int64_t>(sequences_[i].size()));
-  return EstimateActivations(*model_, transcoders_, lengths).peak_bytes;
+  return lengths;
+}
+
+std::vector<LayerTranscoder> ActivationQuery::Layers() const {
+  std::vector<LayerTranscoder> layers;
+  for (const TranscoderHandle& loaded : transcoders_) layers.push_back({loaded->layer, loaded->transcoder.get()});
+  return layers;
 }
 
 std::string ActivationQuery::WhatFits(int64_t begin, int64_t end, int64_t room) const {
@@ -113,6 +130,43 @@ absl::Status ActivationQuery::CheckCanEverFit(const MemoryBudget& budget, int64_
   return budget.CheckCanEverFit(MemoryUse::kRequest, bytes, "computing these activations", WhatFits(begin, end, room));
 }
 
+BatchItem ActivationQuery::AsBatchItem() const {
+  return {.key = absl::StrCat("activations ", absl::Hex(model_->model.get())), .tokens = tokens()};
+}
+
+// As for one query for all of it, which is enough: not every transcoder encodes all sequences.
+absl::StatusOr<MemoryReservation> ActivationQuery::ReserveTogether(absl::Span<const ActivationQuery* const> queries,
+                                                                   MemoryBudget* budget) {
+  std::vector<TranscoderHandle> transcoders;
+  std::vector<int64_t> lengths;
+  for (const ActivationQuery* query : queries) {
+    for (const TranscoderHandle& transcoder : query->transcoders_) {
+      if (std::find(transcoders.begin(), transcoders.end(), transcoder) == transcoders.end())
+        transcoders.push_back(transcoder);
+    }
+    const std::vector<int64_t> of_query = query->Lengths(0, query->sequences());
+    lengths.insert(lengths.end(), of_query.begin(), of_query.end());
+  }
+  const int64_t bytes = EstimateActivations(*queries.front()->model_, transcoders, lengths).peak_bytes;
+  return budget->Reserve(MemoryUse::kRequest, bytes, "computing the activations of several requests together");
+}
+
+absl::StatusOr<std::vector<ActivationQuery::Computed>> ActivationQuery::ComputeTogether(
+    absl::Span<const ActivationQuery* const> queries, MemoryBudget* budget) {
+  SUPERPOSE_ASSIGN_OR_RETURN(MemoryReservation memory, ReserveTogether(queries, budget));
+  std::vector<ActivationsTask> tasks;
+  for (const ActivationQuery* query : queries) tasks.push_back({query->sequences_, query->Layers()});
+  SUPERPOSE_ASSIGN_OR_RETURN(std::vector<std::vector<SparseActivations>> results,
+                             ComputeJoinedActivations(*queries.front()->model_->model, tasks));
+  std::vector<Computed> computed(queries.size());
+  for (size_t i = 0; i < queries.size(); ++i) {
+    SUPERPOSE_RETURN_IF_ERROR(queries[i]->FilterAll(&results[i]));
+    computed[i].layers = std::move(results[i]);
+    computed[i].memory = memory.Split(queries[i]->AnsweredBytes());
+  }
+  return computed;
+}
+
 absl::StatusOr<v1::Activations> ActivationQuery::Compute(int64_t begin, int64_t end) const {
   SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<SparseActivations> layers, ComputeLayers(begin, end));
   return Describe(begin, end, layers);
@@ -120,15 +174,17 @@ absl::StatusOr<v1::Activations> ActivationQuery::Compute(int64_t begin, int64_t 
 
 absl::StatusOr<std::vector<SparseActivations>> ActivationQuery::ComputeLayers(int64_t begin, int64_t end) const {
   const std::vector<TokenSequence> part(sequences_.begin() + begin, sequences_.begin() + end);
-  std::vector<LayerTranscoder> layers;
-  for (const TranscoderHandle& loaded : transcoders_) layers.push_back({loaded->layer, loaded->transcoder.get()});
   SUPERPOSE_ASSIGN_OR_RETURN(std::vector<SparseActivations> computed,
-                             ComputeFeatureActivations(*model_->model, layers, part));
-  SUPERPOSE_RETURN_IF_ERROR(CatchTorch([&] {
-    for (size_t i = 0; i < computed.size(); ++i) computed[i] = ToCpu(Filter(i, std::move(computed[i])));
-    return absl::OkStatus();
-  }));
+                             ComputeFeatureActivations(*model_->model, Layers(), part));
+  SUPERPOSE_RETURN_IF_ERROR(FilterAll(&computed));
   return computed;
+}
+
+absl::Status ActivationQuery::FilterAll(std::vector<SparseActivations>* layers) const {
+  return CatchTorch([&] {
+    for (size_t i = 0; i < layers->size(); ++i) (*layers)[i] = ToCpu(Filter(i, std::move((*layers)[i])));
+    return absl::OkStatus();
+  });
 }
 
 absl::StatusOr<v1::Activations> ActivationQuery::Describe(int64_t begin, int64_t end,

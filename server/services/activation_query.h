@@ -7,7 +7,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "lib/transcoder/feature_activations.h"
+#include "server/runtime/choose_batch.h"
 #include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/services/tokens.h"
@@ -36,6 +38,16 @@ class ActivationQuery {
   absl::StatusOr<MemoryReservation> Reserve(MemoryBudget* budget, int64_t begin, int64_t end) const;
   // The same error when there would be too little even if nothing else ran.
   absl::Status CheckCanEverFit(const MemoryBudget& budget, int64_t begin, int64_t end) const;
+  // What decides which queries can be computed together: those for one model as it is loaded now.
+  BatchItem AsBatchItem() const;
+  // The activations of all sequences of each of `queries`, which are of one model, from one pass, as ComputeLayers()
+  // gives them; and the memory that they and their answers take. MEMORY_EXCEEDED. On the device's thread only.
+  struct Computed {
+    std::vector<SparseActivations> layers;
+    MemoryReservation memory;
+  };
+  static absl::StatusOr<std::vector<Computed>> ComputeTogether(absl::Span<const ActivationQuery* const> queries,
+                                                               MemoryBudget* budget);
   // Activations of sequences [begin, end). Runs LibTorch: on the device's thread only.
   absl::StatusOr<v1::Activations> Compute(int64_t begin, int64_t end) const;
   // The two halves of it: the numbers, on the CPU and filtered, one for each transcoder; and the answer that they make.
@@ -49,7 +61,15 @@ class ActivationQuery {
   absl::Status TakeSequences(const v1::ActivationsQuery& query, int64_t most_tokens);
   absl::Status TakeFilters(const v1::ActivationsQuery& query);
   int64_t PeakBytes(int64_t begin, int64_t end) const;
+  // Of the activations of all sequences and of the answer.
+  int64_t AnsweredBytes() const;
+  std::vector<int64_t> Lengths(int64_t begin, int64_t end) const;
+  std::vector<LayerTranscoder> Layers() const;
+  static absl::StatusOr<MemoryReservation> ReserveTogether(absl::Span<const ActivationQuery* const> queries,
+                                                           MemoryBudget* budget);
   std::string WhatFits(int64_t begin, int64_t end, int64_t room) const;
+  // On the CPU; one for each transcoder.
+  absl::Status FilterAll(std::vector<SparseActivations>* layers) const;
   // Of the transcoder of that index.
   SparseActivations Filter(size_t index, SparseActivations activations) const;
 

@@ -41,6 +41,7 @@ void ActivationStream::SubmitPart(bool continues) {
   request.deadline = deadline_;
   request.is_cancelled = [this] { return context_->IsCancelled(); };
   request.continues = continues;
+  request.share = share_;
   request.run = [this](const absl::Status& admitted) {
     if (admitted.ok()) {
       ComputePart();
@@ -61,6 +62,7 @@ void ActivationStream::ComputePart() {
   const int64_t begin = next_sequence_;
   next_sequence_ = query_->PartEnd(begin, std::min(kPartTokens, limits_.max_unary_tokens));
   absl::StatusOr<v1::Activations> activations = CatchTorch([&] { return ComputeSequences(begin, next_sequence_); });
+  share_->EndPart(executor_->Now());
   if (!activations.ok()) {
     End(activations.status());
     return;
@@ -89,6 +91,7 @@ void ActivationStream::OnWriteDone(bool ok) {
 }
 
 void ActivationStream::End(const absl::Status& status) {
+  Report(*share_, context_);
   record_.End(status);
   Finish(ToGrpcStatus(status));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "absl/status/statusor.h"
@@ -42,6 +43,7 @@ class ActivationStream final : public grpc::ServerWriteReactor<v1::StreamActivat
   const Limits limits_;
   const absl::Time deadline_;
   CallRecord record_;
+  const std::shared_ptr<DeviceShare> share_ = std::make_shared<DeviceShare>();
   MemoryReservation tokens_;  // of the query: a stream may have any number, and is read at its reader's pace
   std::optional<ActivationQuery> query_;
   int64_t next_sequence_ = 0;

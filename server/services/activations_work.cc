@@ -15,8 +15,31 @@ constexpr int64_t kCopiesOfAnswer = 2;
 
 }  // namespace
 
+ActivationsWork::ActivationsWork(ActivationQuery query, MemoryBudget* budget, const Limits& limits)
+    : query_(std::move(query)), budget_(budget), limits_(limits), batch_item_(query_.AsBatchItem()) {
+  if (query_.PartEnd(0, kPartTokens) < query_.sequences()) batch_item_.key.clear();
+}
+
+absl::Status ActivationsWork::RunTogether(absl::Span<BatchableWork* const> works) {
+  std::vector<ActivationsWork*> all;
+  std::vector<const ActivationQuery*> queries;
+  for (BatchableWork* work : works) {
+    all.push_back(static_cast<ActivationsWork*>(work));  // what has one of our keys
+    queries.push_back(&all.back()->query_);
+  }
+  SUPERPOSE_ASSIGN_OR_RETURN(std::vector<ActivationQuery::Computed> computed, CatchTorch([&] {
+                               return ActivationQuery::ComputeTogether(queries, all.front()->budget_);
+                             }));
+  for (size_t i = 0; i < all.size(); ++i) {
+    all[i]->memory_ = std::move(computed[i].memory);
+    all[i]->next_sequence_ = all[i]->query_.sequences();
+    for (SparseActivations& layer : computed[i].layers) all[i]->layers_.push_back({std::move(layer)});
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<bool> ActivationsWork::RunPart(v1::GetActivationsResponse* response) {
-  SUPERPOSE_RETURN_IF_ERROR(ComputePart());
+  if (next_sequence_ < query_.sequences()) SUPERPOSE_RETURN_IF_ERROR(ComputePart());
   if (next_sequence_ < query_.sequences()) return false;
   SUPERPOSE_RETURN_IF_ERROR(Answer(response));
   layers_.clear();

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
@@ -26,6 +27,17 @@ std::string UserOf(const grpc::CallbackServerContext& context) {
   // gRPC passes on any bytes; some of them would make a job's owner no valid string, and its lists unreadable.
   std::replace_if(name.begin(), name.end(), [](unsigned char c) { return !absl::ascii_isprint(c); }, '?');
   return name;
+}
+
+void Report(const DeviceShare& share, grpc::CallbackServerContext* context) {
+  const auto milliseconds = [](absl::Duration time) {
+    return absl::StrFormat("%.3f", absl::ToDoubleMilliseconds(time));
+  };
+  context->AddTrailingMetadata("superpose-queue-ms", milliseconds(share.queued));
+  context->AddTrailingMetadata("superpose-compute-ms", milliseconds(share.computed));
+  if (share.batch_requests == 0) return;
+  context->AddTrailingMetadata("superpose-batch-requests", absl::StrCat(share.batch_requests));
+  context->AddTrailingMetadata("superpose-batch-tokens", absl::StrCat(share.batch_tokens));
 }
 
 CallRecord::CallRecord(Metrics* metrics, std::string method, std::string user)

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "lib/base/torch_guard.h"
+#include "server/runtime/device_share.h"
 #include "server/runtime/worker.h"
 #include "server/telemetry/metrics.h"
 
@@ -21,6 +22,9 @@ namespace superpose {
 // Who calls, as the client says in the metadata "x-superpose-user"; "anonymous" when it does not. There is no
 // authentication yet: the name shares the device fairly and tells colleagues apart, no more.
 std::string UserOf(const grpc::CallbackServerContext& context);
+
+// Puts what the device spent on a call into its trailing metadata, before it ends (proto/.../feature_service.proto).
+void Report(const DeviceShare& share, grpc::CallbackServerContext* context);
 
 // Times one RPC and reports how it ended, once.
 class CallRecord {
@@ -40,6 +44,8 @@ class UnaryCall {
  public:
   UnaryCall(grpc::CallbackServerContext* context, Metrics* metrics, std::string method);
 
+  // What the device spent on it; once, before Finish().
+  void Report(const DeviceShare& share) { superpose::Report(share, context_); }
   // Ends the call; exactly once.
   void Finish(const absl::Status& status);
   // Whether somebody still waits for it: DEADLINE_EXCEEDED / DEADLINE_PASSED, CANCELLED.

@@ -12,9 +12,12 @@ void SubmitPart(DeviceExecutor* executor, const std::shared_ptr<const PartedRequ
   part.deadline = request->deadline;
   part.is_cancelled = request->is_cancelled;
   part.continues = continues;
+  if (!continues) part.work = request->work;
+  part.share = request->share;
   part.run = [executor, request](const absl::Status& admitted) {
     const absl::StatusOr<bool> last =
         admitted.ok() ? CatchTorch([&] { return request->run_part(); }) : absl::StatusOr<bool>(admitted);
+    request->share->EndPart(executor->Now());
     if (last.ok() && !*last) {
       SubmitPart(executor, request, /*continues=*/true);
     } else {

@@ -18,6 +18,10 @@ struct PartedRequest {
   std::function<void(const absl::Status&)> finish;
   absl::Time deadline = absl::InfiniteFuture();
   std::function<bool()> is_cancelled;  // may be null
+  // What run_part does, where it has one part and may be done together with others; may be null.
+  std::shared_ptr<BatchableWork> work = nullptr;
+  // What the device spent on it, complete when `finish` is called.
+  std::shared_ptr<DeviceShare> share = std::make_shared<DeviceShare>();
 };
 
 void RunInParts(DeviceExecutor* executor, PartedRequest request);

@@ -35,8 +35,10 @@ grpc::ServerUnaryReactor* FeatureServiceImpl::GetActivations(grpc::CallbackServe
     auto work = std::make_shared<ActivationsWork>(std::move(query), budget_, limits_);
     PartedRequest parts;
     parts.run_part = [work, response] { return work->RunPart(response); };
-    parts.finish = [this, call, work](const absl::Status& status) {
+    parts.work = work;
+    parts.finish = [this, call, work, share = parts.share](const absl::Status& status) {
       if (status.ok()) metrics_->AddTokens("activations", static_cast<double>(work->tokens()));
+      call->Report(*share);
       call->Finish(status);
     };
     parts.deadline = call->deadline();

@@ -24,8 +24,9 @@ void Answer(DeviceExecutor* executor, Metrics* metrics, const std::shared_ptr<Un
   auto work = std::make_shared<Work>(*std::move(prepared));
   PartedRequest request;
   request.run_part = [work, response] { return work->RunPart(response); };
-  request.finish = [call, work, metrics](const absl::Status& status) {
+  request.finish = [call, work, metrics, share = request.share](const absl::Status& status) {
     if (status.ok()) metrics->AddTokens("prompt", static_cast<double>(work->tokens()));
+    call->Report(*share);
     call->Finish(status);
   };
   request.deadline = call->deadline();

@@ -7,6 +7,7 @@
 #include "server/jobs/job_memory.h"
 #include "server/jobs/merge_work.h"
 #include "server/jobs/snapshot_comparison.h"
+#include "server/jobs/statistics_work.h"
 #include "server/runtime/statistics_memory.h"
 #include "server/runtime/statistics_specs.h"
 #include "server/services/analysis_call.h"
@@ -15,18 +16,9 @@
 
 namespace superpose {
 
-absl::StatusOr<std::vector<v1::Midcoder>> StatisticsServiceImpl::MidcodersOf(const v1::StatisticsSpec& spec) const {
-  std::vector<v1::Midcoder> midcoders;
-  for (const std::string& name : spec.midcoders()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(v1::Midcoder midcoder, parts_.midcoders->Get(name));
-    midcoders.push_back(std::move(midcoder));
-  }
-  return midcoders;
-}
-
 absl::StatusOr<v1::Job> StatisticsServiceImpl::ResolveCollection(v1::Job job) const {
   v1::StatisticsSpec& spec = *job.mutable_collect_statistics();
-  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Midcoder> midcoders, MidcodersOf(spec));
+  SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Midcoder> midcoders, MidcodersOf(parts_.midcoders, spec));
   SUPERPOSE_ASSIGN_OR_RETURN(spec, ResolveStatisticsSpec(*parts_.registry, midcoders, std::move(spec)));
   SUPERPOSE_ASSIGN_OR_RETURN(const MemoryEstimate estimate, EstimateCollection(*parts_.registry, midcoders, spec));
   SUPERPOSE_RETURN_IF_ERROR(parts_.budget->CheckCanEverFit(
@@ -64,26 +56,27 @@ grpc::ServerUnaryReactor* StatisticsServiceImpl::CollectStatistics(grpc::Callbac
 grpc::ServerUnaryReactor* StatisticsServiceImpl::EstimateStatistics(grpc::CallbackServerContext* context,
                                                                     const v1::EstimateStatisticsRequest* request,
                                                                     v1::EstimateStatisticsResponse* response) {
-  return RunOnWorker(
-      context, parts_.metrics, parts_.worker, "EstimateStatistics", [=, this](const UnaryCall&) -> absl::Status {
-        SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Midcoder> midcoders, MidcodersOf(request->spec()));
-        SUPERPOSE_ASSIGN_OR_RETURN(const v1::StatisticsSpec spec,
-                                   ResolveStatisticsSpec(*parts_.registry, midcoders, request->spec()));
-        SUPERPOSE_ASSIGN_OR_RETURN(const MemoryEstimate estimate,
-                                   EstimateCollection(*parts_.registry, midcoders, spec));
-        SUPERPOSE_ASSIGN_OR_RETURN(const int64_t snapshot_bytes,
-                                   EstimateSnapshotBytes(*parts_.registry, midcoders, spec));
-        const int64_t available = parts_.budget->Available(MemoryUse::kJob);
-        v1::MemoryEstimate* answer = response->mutable_estimate();
-        answer->set_peak_bytes(estimate.peak_bytes);
-        answer->set_checkpoint_bytes(estimate.checkpoint_bytes);
-        answer->set_available_bytes(available);
-        if (estimate.peak_bytes > available) {
-          answer->set_advice(CollectionThatFits(*parts_.registry, midcoders, spec, available));
-        }
-        response->set_snapshot_bytes(snapshot_bytes);
-        return absl::OkStatus();
-      });
+  return RunOnWorker(context, parts_.metrics, parts_.worker, "EstimateStatistics",
+                     [=, this](const UnaryCall&) -> absl::Status {
+                       SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Midcoder> midcoders,
+                                                  MidcodersOf(parts_.midcoders, request->spec()));
+                       SUPERPOSE_ASSIGN_OR_RETURN(const v1::StatisticsSpec spec,
+                                                  ResolveStatisticsSpec(*parts_.registry, midcoders, request->spec()));
+                       SUPERPOSE_ASSIGN_OR_RETURN(const MemoryEstimate estimate,
+                                                  EstimateCollection(*parts_.registry, midcoders, spec));
+                       SUPERPOSE_ASSIGN_OR_RETURN(const int64_t snapshot_bytes,
+                                                  EstimateSnapshotBytes(*parts_.registry, midcoders, spec));
+                       const int64_t available = parts_.budget->Available(MemoryUse::kJob);
+                       v1::MemoryEstimate* answer = response->mutable_estimate();
+                       answer->set_peak_bytes(estimate.peak_bytes);
+                       answer->set_checkpoint_bytes(estimate.checkpoint_bytes);
+                       answer->set_available_bytes(available);
+                       if (estimate.peak_bytes > available) {
+                         answer->set_advice(CollectionThatFits(*parts_.registry, midcoders, spec, available));
+                       }
+                       response->set_snapshot_bytes(snapshot_bytes);
+                       return absl::OkStatus();
+                     });
 }
 
 grpc::ServerUnaryReactor* StatisticsServiceImpl::TakeSnapshot(grpc::CallbackServerContext* context,

@@ -63,8 +63,6 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
                                            v1::DeleteSnapshotResponse* response) override;
 
  private:
-  // Those that a spec names.
-  absl::StatusOr<std::vector<v1::Midcoder>> MidcodersOf(const v1::StatisticsSpec& spec) const;
   absl::StatusOr<v1::Job> ResolveCollection(v1::Job job) const;
   absl::StatusOr<v1::Job> ResolveMerge(v1::Job job) const;
   // Ends the call, or gives it to the device, unless there is an error.

@@ -33,6 +33,15 @@ class Metrics {
   void AddTokens(absl::string_view work, double tokens);
   // superpose_device_slices_total: turns of jobs on the device.
   void AddSlice() { slices_.Increment(); }
+  // superpose_device_queue_seconds and superpose_device_compute_seconds: of a request, or a part of a large one, the
+  // wait for the device and the time on it.
+  void ObserveRun(absl::Duration queued, absl::Duration computed);
+  // superpose_batch_requests and superpose_batch_tokens: of requests that may run together, how many did, and how many
+  // tokens they had.
+  void ObserveBatch(int64_t requests, int64_t tokens);
+  // superpose_split_batches_total: batches that ran again in smaller parts, because the memory was too little or one
+  // request failed.
+  void AddSplitBatch() { split_batches_.Increment(); }
   // superpose_device_queue_depth.
   void SetQueueDepth(double depth);
   // superpose_jobs{state}.
@@ -51,6 +60,11 @@ class Metrics {
   prometheus::Family<prometheus::Counter>& tokens_;
   prometheus::Counter& slices_;
   prometheus::Gauge& queue_depth_;
+  prometheus::Histogram& queue_seconds_;
+  prometheus::Histogram& compute_seconds_;
+  prometheus::Histogram& batch_requests_;
+  prometheus::Histogram& batch_tokens_;
+  prometheus::Counter& split_batches_;
   prometheus::Family<prometheus::Gauge>& jobs_;
 };
 

@@ -9,13 +9,16 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "lib/corpus/corpus.h"
 #include "lib/midcoder/layer_trainer.h"
+#include "lib/midcoder/midcoder.h"
 #include "lib/midcoder/trainer.h"
 #include "lib/model/model.h"
+#include "lib/tensor_io/safetensors.h"
 #include "lib/transcoder/transcoder.h"
 
 namespace superpose {
@@ -47,13 +50,22 @@ struct BenchInputs {
 
 // From what make_inputs.py writes.
 BenchInputs LoadBenchInputs(const std::string& folder, int64_t batch);
+// One for each layer of the model.
+std::vector<std::shared_ptr<const Transcoder>> LoadAllTranscoders(const BenchInputs& inputs);
+// Form d_mlp with random W_mid, the same at each call; biases are zero.
+std::shared_ptr<const Midcoder> RandomMidcoder(const BenchInputs& inputs);
 
 // One step of training after another: the budget ends at each step's end.
 class StepwiseTrainer {
  public:
-  // On one layer of the inputs; sets the layer and the batch size.
+  // On the layer of the inputs; sets layers and batch size.
   StepwiseTrainer(const BenchInputs& inputs, TrainerConfig config);
+  // On the layers of these transcoders: all of the model's, or the inputs' alone.
+  StepwiseTrainer(const BenchInputs& inputs, TrainerConfig config,
+                  std::vector<std::shared_ptr<const Transcoder>> transcoders);
   void Step();
+  // From a checkpoint's tensors and metadata.
+  void Restore(const TensorMap& tensors, const StringMap& metadata);
   const MidcoderTrainer& trainer() const { return *trainer_; }
 
  private:

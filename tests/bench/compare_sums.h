@@ -1,6 +1,7 @@
 // Whether ours and the reference count the same.
 #pragma once
 
+#include "absl/status/statusor.h"
 #include "lib/statistics/statistics_options.h"
 #include "lib/tensor_io/safetensors.h"
 
@@ -15,8 +16,8 @@ struct SumsTolerance {
 };
 
 // Compares a snapshot's tensors, of all features, with the reference's, of its feat_ids. Returns the largest
-// difference; ends the program where one does not pass.
-double CompareSums(const TensorMap& ours, const StatisticsShape& shape, const TensorMap& theirs,
-                   const SumsTolerance& tolerance);
+// difference; INTERNAL names a tensor that does not pass.
+absl::StatusOr<double> CompareSums(const TensorMap& ours, const StatisticsShape& shape, const TensorMap& theirs,
+                                   const SumsTolerance& tolerance);
 
 }  // namespace superpose

@@ -1,4 +1,5 @@
-"""Writes the bench's inputs: a random model of GPT-2 small's shape, a sparse transcoder, and Zipf tokens.
+"""Writes the bench's inputs: a random model of GPT-2 small's shape, a sparse transcoder of each layer, Zipf tokens,
+and text with a tokenizer.
 
 Thresholds are set from measured pre-activations, so that feature frequencies spread log-uniformly and about 60
 features are active at a token.
@@ -9,6 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+import shutil
+import subprocess
 import sys
 import types
 from collections import OrderedDict
@@ -16,9 +19,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from reference import Gpt2, layer_inputs
+from reference_model import HandModel
 from safetensors.torch import save_file
 
+DEMO = Path(__file__).resolve().parents[2] / "deploy" / "demo"
+LENGTH = 128
 MEAN_ACTIVE = 60.0
 # Above the sample's value: the same BOS begins every sequence, and would lie at the threshold of many a feature.
 MARGIN = 1e-3
@@ -59,8 +64,8 @@ def transcoder_weights(x: torch.Tensor, features: int, generator: torch.Generato
     w_enc = torch.nn.functional.normalize(torch.randn(d, features, generator=generator), dim=0)
     frequency = 10 ** torch.empty(features).uniform_(-4.0, -1.0, generator=generator)
     frequency *= MEAN_ACTIVE / features / frequency.mean()
-    ordered = (x @ w_enc).sort(dim=0, descending=True).values
     rank = (frequency * x.shape[0]).long().clamp(1, x.shape[0] - 1)
+    ordered = (x @ w_enc).topk(int(rank.max()) + 1, dim=0).values
     b_enc = -ordered.gather(0, rank[None]).squeeze(0) - MARGIN
     w_dec = torch.nn.functional.normalize(torch.randn(features, d, generator=generator), dim=1)
     zero = torch.zeros(d)
@@ -78,18 +83,23 @@ def save_dunefsky(path: Path, weights: OrderedDict[str, torch.Tensor], layer: in
     torch.save({"cfg": config, "state_dict": weights}, path, pickle_module=pickle)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--d-model", type=int, default=768)
-    parser.add_argument("--layers", type=int, default=12)
-    parser.add_argument("--heads", type=int, default=12)
-    parser.add_argument("--vocab", type=int, default=50257)
-    parser.add_argument("--features", type=int, default=24576)
-    parser.add_argument("--layer", type=int, default=8)
-    arguments = parser.parse_args()
-    folder = arguments.folder
-    (folder / "model").mkdir(parents=True, exist_ok=True)
+def write_text(folder: Path, most_bytes: int) -> None:
+    """Documents of Python's standard library, with a NUL between them, and the demo model's tokenizer."""
+    lines = folder / "documents.jsonl"
+    subprocess.run([sys.executable, str(DEMO / "make_corpus.py"), str(lines)], check=True, stderr=subprocess.DEVNULL)
+    texts = (json.loads(line)["text"].encode() for line in lines.read_bytes().splitlines())
+    documents, size = [], 0
+    for text in texts:
+        if (size := size + len(text)) > most_bytes:
+            break
+        documents.append(text.replace(b"\0", b" "))
+    (folder / "documents.txt").write_bytes(b"\0".join(documents))
+    lines.unlink()
+    (folder / "tokenizer").mkdir(exist_ok=True)
+    shutil.copy(DEMO / "model" / "tokenizer.json", folder / "tokenizer" / "tokenizer.json")
+
+
+def write_model(folder: Path, arguments: argparse.Namespace, generator: torch.Generator) -> HandModel:
     shape = {
         "n_embd": arguments.d_model,
         "n_layer": arguments.layers,
@@ -97,7 +107,6 @@ def main() -> None:
         "n_positions": 1024,
         "vocab_size": arguments.vocab,
     }
-    generator = torch.Generator().manual_seed(0)
     weights = random_weights(shape, generator)
     save_file(weights, folder / "model" / "model.safetensors")
     bos = arguments.vocab - 1
@@ -109,14 +118,46 @@ def main() -> None:
         "eos_token_id": bos,
     }
     (folder / "model" / "config.json").write_text(json.dumps(config))
-    tokens = zipf_tokens(arguments.vocab, 256, 128, bos)
+    return HandModel(weights, shape)
+
+
+@torch.no_grad()
+def write_transcoders(folder: Path, model: HandModel, tokens: np.ndarray, arguments: argparse.Namespace) -> None:
+    """transcoder.pt of the layer that most rows are about, and transcoders/LAYER.pt of the others."""
+    sample = torch.from_numpy(tokens[:64].astype(np.int64))
+    for layer, (x, _) in enumerate(model.walk(sample)):
+        generator = torch.Generator().manual_seed(1 + layer)
+        weights = transcoder_weights(x.flatten(0, 1)[::2], arguments.features, generator)
+        main_one = layer == arguments.layer
+        save_dunefsky(folder / ("transcoder.pt" if main_one else f"transcoders/{layer}.pt"), weights, layer)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--d-model", type=int, default=768)
+    parser.add_argument("--layers", type=int, default=12)
+    parser.add_argument("--heads", type=int, default=12)
+    parser.add_argument("--vocab", type=int, default=50257)
+    parser.add_argument("--features", type=int, default=24576)
+    parser.add_argument("--layer", type=int, default=8)
+    parser.add_argument("--text", type=int, default=4_000_000, help="bytes of text at most")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    folder = arguments.folder
+    for name in ("model", "transcoders"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    model = write_model(folder, arguments, torch.Generator().manual_seed(0))
+    tokens = zipf_tokens(arguments.vocab, 256, LENGTH, arguments.vocab - 1)
     np.save(folder / "tokens.npy", tokens)
-    with torch.no_grad():
-        sample = torch.from_numpy(tokens[:64].astype(np.int64))
-        x = layer_inputs(Gpt2(weights, shape), sample, arguments.layer)[0].flatten(0, 1)
-        transcoder = transcoder_weights(x[torch.arange(0, x.shape[0], 2)], arguments.features, generator)
-    save_dunefsky(folder / "transcoder.pt", transcoder, arguments.layer)
-    (folder / "bench.json").write_text(json.dumps({"layer": arguments.layer, "features": arguments.features}))
+    write_transcoders(folder, model, tokens, arguments)
+    write_text(folder, arguments.text)
+    # Last: what is there is whole.
+    settings = {"layer": arguments.layer, "features": arguments.features, "length": LENGTH}
+    (folder / "bench.json").write_text(json.dumps(settings))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Statistics as the reference's update_saved_values counts them: dense activations, float32, matrix products."""
+"""Statistics as the reference's update_saved_values counts them: dense activations, float32, matrix products.
+
+The rows that count them: reference_counting.py.
+"""
 
 from __future__ import annotations
 

@@ -3,11 +3,17 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
 #include <utility>
 
+#include "lib/base/status_macros.h"
 #include "lib/midcoder/midcoder.h"
+#include "lib/statistics/layer_statistics.h"
+#include "lib/statistics/statistics_options.h"
 #include "lib/tensor_io/safetensors.h"
 #include "tests/bench/compare_sums.h"
 
@@ -19,117 +25,155 @@ constexpr int64_t kSnapshotPairShare = 3;
 // Rounding of the model and of the first update moves activations and gates across zero, in a few of 100,000 cases.
 constexpr SumsTolerance kStepTolerance{.counts = 1e-4, .sums = 1e-5, .gates = 1e-3, .gate_counts = 1e-3};
 
-double SecondsSince(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+StatisticsShape ShapeOf(const BenchInputs& inputs) {
+  const ModelConfig& config = inputs.model->config();
+  return {.d_sae = inputs.transcoder->d_sae(), .d_mlp = config.d_mlp, .d_model = config.d_model};
 }
+
+StatisticsRows RowsOf(const BenchInputs& inputs) {
+  StatisticsRows rows{.z = Must(inputs.transcoder->Encode(inputs.rows.x_hat)),
+                      .pre = inputs.rows.pre,
+                      .mid = {},
+                      .out = inputs.rows.out};
+  rows.mid = RandomMidcoder(inputs)->Mid(*inputs.model, rows.z);
+  return rows;
+}
+
+// The sums of one batch again and again: they keep growing, as in a job.
+class Count : public BenchRow {
+ public:
+  Count(const BenchInputs& inputs, std::set<StatisticsGroup> groups)
+      : inputs_(inputs), groups_(std::move(groups)), rows_(RowsOf(inputs)) {
+    StartAnew();
+  }
+
+  Repetition Run() override {
+    return {SecondsOf([&] { CountBatch(); })};
+  }
+  TensorMap Inputs() override {
+    return {{"row_splits", rows_.z.row_splits},
+            {"feature_ids", rows_.z.feature_ids},
+            {"values", rows_.z.values},
+            {"pre", rows_.pre},
+            {"mid", rows_.mid},
+            {"out", rows_.out}};
+  }
+  absl::StatusOr<double> Compare(const std::string& file) override {
+    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile theirs, SafetensorsFile::Open(file));
+    StartAnew();
+    CountBatch();
+    return CompareSums(sums_->Tensors(), ShapeOf(inputs_), theirs.tensors(), {});
+  }
+
+ private:
+  void StartAnew() {
+    sums_.reset();
+    StatisticsOptions options;
+    options.groups = groups_;
+    options.gate = GateSource::kMidcoder;
+    sums_ = Must(LayerStatistics::Create(ShapeOf(inputs_), options, /*has_midcoder=*/true, at::kCPU));
+  }
+  void CountBatch() {
+    for (int64_t begin = 0; begin < rows_.z.rows(); begin += LayerStatistics::kMostRows) {
+      const int64_t end = std::min(begin + LayerStatistics::kMostRows, rows_.z.rows());
+      sums_->Begin({SliceRows(rows_.z, begin, end), rows_.pre.slice(0, begin, end), rows_.mid.slice(0, begin, end),
+                    rows_.out.slice(0, begin, end)});
+      while (!sums_->idle()) sums_->RunUnit();
+    }
+  }
+
+  const BenchInputs& inputs_;
+  const std::set<StatisticsGroup> groups_;
+  const StatisticsRows rows_;
+  std::unique_ptr<LayerStatistics> sums_;
+};
+
+// A trainer that counts on the way.
+StepwiseTrainer CountingTrainer(const BenchInputs& inputs, StatisticsOptions options) {
+  TrainerConfig config;
+  config.order = SequenceOrder::kSequential;
+  config.statistics = TrainingStatistics{.layers = {std::move(options)}, .include_bos = true};
+  return {inputs, std::move(config)};
+}
+
+class StepWithStatistics : public BenchRow {
+ public:
+  explicit StepWithStatistics(const BenchInputs& inputs) : inputs_(inputs) { StartAnew(); }
+
+  Repetition Run() override {
+    return {SecondsOf([&] { trainer_->Step(); })};
+  }
+  // After two steps: at the first all gates are shut.
+  absl::StatusOr<double> Compare(const std::string& file) override {
+    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile theirs, SafetensorsFile::Open(file));
+    StartAnew();
+    trainer_->Step();
+    trainer_->Step();
+    return CompareSums(trainer_->trainer().statistics(0).Tensors(), ShapeOf(inputs_), theirs.tensors(), kStepTolerance);
+  }
+
+ private:
+  void StartAnew() {
+    trainer_.reset();
+    trainer_.emplace(CountingTrainer(inputs_, {}));
+  }
+
+  const BenchInputs& inputs_;
+  std::optional<StepwiseTrainer> trainer_;
+};
+
+class Snapshot : public BenchRow {
+ public:
+  explicit Snapshot(const BenchInputs& inputs)
+      : path_(inputs.folder + "/snapshot.safetensors"), trainer_(CountingTrainer(inputs, Options(inputs))) {
+    trainer_.Step();  // makes the sums
+  }
+  ~Snapshot() override {
+    std::error_code ignored;
+    std::filesystem::remove(path_, ignored);
+  }
+
+  Repetition Run() override {
+    TensorMap tensors;
+    const double step = SecondsOf([&] { trainer_.Step(); });
+    const double pause = SecondsOf([&] { tensors = Copies(); });
+    const double write = SecondsOf([&] { Must(WriteSafetensors(path_, tensors, {})); });
+    return {step + pause + write,
+            {{"step_seconds", step},
+             {"pause_seconds", pause},
+             {"write_seconds", write},
+             {"bytes", static_cast<double>(std::filesystem::file_size(path_))}}};
+  }
+
+ private:
+  static StatisticsOptions Options(const BenchInputs& inputs) {
+    StatisticsOptions options;
+    options.pair_ids = at::arange(inputs.transcoder->d_sae() / kSnapshotPairShare, at::kLong);
+    return options;
+  }
+  // As a job makes them: it goes on while they are written.
+  TensorMap Copies() const {
+    TensorMap tensors = trainer_.trainer().statistics(0).Tensors();
+    tensors.merge(trainer_.trainer().midcoder(0).tensors());
+    for (auto& [name, tensor] : tensors) tensor = tensor.clone();
+    return tensors;
+  }
+
+  const std::string path_;
+  StepwiseTrainer trainer_;
+};
 
 }  // namespace
 
-bool StatisticsRowsBench::Enters(const std::string& row) {
-  if (row == row_) return false;
-  row_ = row;
-  sums_.reset();
-  trainer_.reset();
-  return true;
-}
-
-StatisticsShape StatisticsRowsBench::Shape() const {
-  const ModelConfig& config = inputs_.model->config();
-  return {.d_sae = inputs_.transcoder->d_sae(), .d_mlp = config.d_mlp, .d_model = config.d_model};
-}
-
-const StatisticsRows& StatisticsRowsBench::Rows() {
-  if (rows_.mid.defined()) return rows_;
-  const StatisticsShape shape = Shape();
-  at::manual_seed(0);
-  const Midcoder midcoder(MidForm::kDMlp, MidGate::kRelu, inputs_.layer,
-                          {.W_mid = at::randn({shape.d_sae, shape.d_mlp}),
-                           .b_mid = at::zeros({shape.d_mlp}),
-                           .b_mid_out = at::zeros({shape.d_model})});
-  rows_ = {.z = Must(inputs_.transcoder->Encode(inputs_.rows.x_hat)), .pre = inputs_.rows.pre, .out = inputs_.rows.out};
-  rows_.mid = midcoder.Mid(*inputs_.model, rows_.z);
-  return rows_;
-}
-
-void StatisticsRowsBench::Count(const std::string& row, const std::set<StatisticsGroup>& groups) {
-  const StatisticsRows& rows = Rows();
-  if (Enters(row)) {
-    sums_ = Must(LayerStatistics::Create(Shape(), {.groups = groups, .gate = GateSource::kMidcoder},
-                                         /*has_midcoder=*/true, at::kCPU));
-  }
-  for (int64_t begin = 0; begin < rows.z.rows(); begin += LayerStatistics::kMostRows) {
-    const int64_t end = std::min(begin + LayerStatistics::kMostRows, rows.z.rows());
-    sums_->Begin({SliceRows(rows.z, begin, end), rows.pre.slice(0, begin, end), rows.mid.slice(0, begin, end),
-                  rows.out.slice(0, begin, end)});
-    while (!sums_->idle()) sums_->RunUnit();
-  }
-}
-
-void StatisticsRowsBench::AllFeatures() { Count("statistics_all_features", StatisticsOptions().groups); }
-
-void StatisticsRowsBench::Pairs() { Count("pair_statistics", {StatisticsGroup::kFeatures, StatisticsGroup::kPairs}); }
-
-void StatisticsRowsBench::Train(const std::string& row, StatisticsOptions options) {
-  if (Enters(row)) {
-    TrainerConfig config;
-    config.order = SequenceOrder::kSequential;
-    config.statistics = TrainingStatistics{.layers = {std::move(options)}, .include_bos = true};
-    trainer_.emplace(inputs_, std::move(config));
-  }
-  trainer_->Step();
-}
-
-void StatisticsRowsBench::Step() { Train("step_with_statistics", {}); }
-
-std::map<std::string, double> StatisticsRowsBench::Snapshot() {
-  auto start = std::chrono::steady_clock::now();
-  const bool first = row_ != "snapshot";
-  StatisticsOptions options;
-  options.pair_ids = at::arange(Shape().d_sae / kSnapshotPairShare, at::kLong);
-  Train("snapshot", options);
-  // Its sums are made in the first.
-  if (first) {
-    start = std::chrono::steady_clock::now();
-    Train("snapshot", options);
-  }
-  std::map<std::string, double> fields{{"step_seconds", SecondsSince(start)}};
-  start = std::chrono::steady_clock::now();
-  TensorMap tensors = trainer_->trainer().statistics(0).Tensors();
-  tensors.merge(trainer_->trainer().midcoder(0).tensors());
-  for (auto& [name, tensor] : tensors) tensor = tensor.clone();
-  fields["pause_seconds"] = SecondsSince(start);
-  start = std::chrono::steady_clock::now();
-  const std::string path = inputs_.folder + "/snapshot.safetensors";
-  Must(WriteSafetensors(path, tensors, {}));
-  fields["write_seconds"] = SecondsSince(start);
-  fields["bytes"] = static_cast<double>(std::filesystem::file_size(path));
-  std::filesystem::remove(path);
-  return fields;
-}
-
-void StatisticsRowsBench::WriteRows(const std::string& path) {
-  const StatisticsRows& rows = Rows();
-  Must(WriteSafetensors(path,
-                        {{"row_splits", rows.z.row_splits},
-                         {"feature_ids", rows.z.feature_ids},
-                         {"values", rows.z.values},
-                         {"pre", rows.pre},
-                         {"mid", rows.mid},
-                         {"out", rows.out}},
-                        {}));
-}
-
-double StatisticsRowsBench::Compare(const std::string& row, const std::string& path) {
-  const SafetensorsFile theirs = Must(SafetensorsFile::Open(path));
-  Enters("");
-  if (row == "step_with_statistics") {
-    // At the first step all gates are shut.
-    Step();
-    Step();
-    return CompareSums(trainer_->trainer().statistics(0).Tensors(), Shape(), theirs.tensors(), kStepTolerance);
-  }
-  row == "pair_statistics" ? Pairs() : AllFeatures();
-  return CompareSums(sums_->Tensors(), Shape(), theirs.tensors(), {});
+void AddStatisticsRows(RowMakers& makers) {
+  makers["statistics_all_features"] = [](const BenchInputs& inputs) {
+    return std::make_unique<Count>(inputs, StatisticsOptions().groups);
+  };
+  makers["pair_statistics"] = [](const BenchInputs& inputs) {
+    return std::make_unique<Count>(inputs, std::set{StatisticsGroup::kFeatures, StatisticsGroup::kPairs});
+  };
+  makers["step_with_statistics"] = Makes<StepWithStatistics>();
+  makers["snapshot"] = Makes<Snapshot>();
 }
 
 }  // namespace superpose

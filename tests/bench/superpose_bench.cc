@@ -1,18 +1,23 @@
-// Our side of the bench: superpose_bench FOLDER BATCH THREADS. Reads lines on standard input (tests/bench/run.py):
-//   ROW               runs it once; prints the seconds it took, and what else it measured as name=value
-//   write_rows FILE   writes what the rows of statistics count
-//   compare ROW FILE  counts anew; prints the largest relative difference to the reference's sums
+// Our side of the bench: superpose_bench FOLDER BATCH THREADS. Answers a line on standard input (workers.py) with a
+// line:
+//   run ROW           one repetition: the seconds it took, and what else it measured as name=value
+//   inputs ROW FILE   writes what the reference takes over; ok
+//   result ROW FILE   starts anew, works and writes what it computed; ok
+//   compare ROW FILE  starts anew, works and compares with the reference's result: the largest difference, or "error"
+//   and
+//                     what is off
+//   facts             what it runs on, as name=value
+//   release           lets go of the row under way; ok
+//   trim              gives freed pages back, which it keeps otherwise; ok
 #include <ATen/ATen.h>
+#include <malloc.h>
+#include <torch/headeronly/version.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <functional>
 #include <iomanip>
 #include <iostream>
-#include <map>
 #include <memory>
-#include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,145 +25,96 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "lib/base/budget.h"
 #include "lib/kernels/compute_thread.h"
-#include "lib/midcoder/evaluator.h"
-#include "lib/midcoder/layer_trainer.h"
-#include "lib/model/model.h"
-#include "lib/transcoder/transcoder.h"
 #include "tests/bench/bench_inputs.h"
+#include "tests/bench/bench_row.h"
+#include "tests/bench/file_rows.h"
+#include "tests/bench/model_rows.h"
+#include "tests/bench/sparse_rows.h"
 #include "tests/bench/statistics_rows.h"
+#include "tests/bench/step_rows.h"
 
 namespace superpose {
 namespace {
 
-constexpr int64_t kRowsPerTile = 512;
+RowMakers AllRows() {
+  RowMakers makers;
+  AddModelRows(makers);
+  AddSparseRows(makers);
+  AddStepRows(makers);
+  AddStatisticsRows(makers);
+  AddFileRows(makers);
+  return makers;
+}
 
-class Bench {
+std::string AsLine(const Repetition& repetition) {
+  std::ostringstream line;
+  line << std::setprecision(12) << repetition.seconds;
+  for (const auto& [name, value] : repetition.fields) line << ' ' << name << '=' << value;
+  return line.str();
+}
+
+std::string Write(const std::string& path, const TensorMap& tensors) {
+  Must(WriteSafetensors(path, tensors, {}));
+  return "ok";
+}
+
+std::string Compare(BenchRow& row, const std::string& path) {
+  const absl::StatusOr<double> difference = row.Compare(path);
+  return difference.ok() ? absl::StrCat(*difference) : absl::StrCat("error ", difference.status().message());
+}
+
+class Worker {
  public:
-  Bench(const std::string& folder, int64_t batch)
-      : inputs_(LoadBenchInputs(folder, batch)), gradients_(at::empty_like(inputs_.rows.pre)), statistics_(inputs_) {}
+  Worker(const std::string& folder, int64_t batch) : inputs_(LoadBenchInputs(folder, batch)) {}
 
-  StatisticsRowsBench& statistics() { return statistics_; }
-
-  void ModelForward() { Must(inputs_.model->RunToMlp(inputs_.tokens, inputs_.layer)); }
-
-  void Encode() { Must(inputs_.transcoder->Encode(inputs_.rows.x_hat)); }
-
-  void StepDMlp() {
-    const Transcoder& transcoder = *inputs_.transcoder;
-    const MlpRows& targets = inputs_.rows;
-    if (!step_) step_.emplace(inputs_.model, inputs_.transcoder, ZeroMidcoder(), 1.0);
-    const SparseActivations activations = Must(transcoder.Encode(targets.x_hat));
-    const int64_t rows = targets.x_hat.size(0);
-    step_->BeginStep(rows);
-    for (int64_t row = 0; row < rows; row += kRowsPerTile) {
-      const int64_t count = std::min(kRowsPerTile, rows - row);
-      const auto tile = [&](const at::Tensor& tensor) { return tensor.narrow(0, row, count); };
-      step_->RunTile(SliceRows(activations, row, row + count),
-                     {tile(targets.x_hat), tile(targets.pre), tile(targets.out)}, tile(gradients_));
+  // Empty where it is no command.
+  std::string Answer(const std::vector<std::string>& words) {
+    const std::string& command = words[0];
+    if (words.size() == 1 && command == "facts") return absl::StrCat("libtorch=", TORCH_VERSION);
+    if (words.size() == 1 && command == "release") {
+      row_.reset();
+      row_name_.clear();
+      return "ok";
     }
-    step_->PrepareUpdate(activations);
-    const AdamWSettings settings{.step = ++steps_};
-    step_->UpdateFeatures(gradients_, 0, transcoder.d_sae(), settings);
-    step_->UpdateBiases(settings);
-  }
-
-  void Iteration() {
-    if (!trainer_) trainer_.emplace(inputs_, TrainerConfig());
-    trainer_->Step();
-  }
-
-  void Evaluate() {
-    constexpr int64_t kSequences = 8;
-    if (midcoder_ == nullptr) midcoder_ = std::make_shared<Midcoder>(ZeroMidcoder());
-    const auto evaluator =
-        Must(MidcoderEvaluator::Create({inputs_.model, inputs_.transcoder, midcoder_, inputs_.sequences},
-                                       {.tokens = kSequences * BenchInputs::kLength, .batch_size = kSequences}));
-    Must(evaluator->RunSlice(Budget::Unlimited()));
-  }
-
-  // The rows before have been run; theirs is the memory that those of statistics need.
-  void ReleaseMidcoders() {
-    step_.reset();
-    trainer_.reset();
-    midcoder_.reset();
+    if (words.size() == 1 && command == "trim") {
+      malloc_trim(0);
+      return "ok";
+    }
+    if (words.size() < 2 || makers_.count(words[1]) == 0) return "";
+    BenchRow& row = Enter(words[1]);
+    if (words.size() == 2 && command == "run") return AsLine(row.Run());
+    if (words.size() != 3) return "";
+    if (command == "inputs") return Write(words[2], row.Inputs());
+    if (command == "result") return Write(words[2], row.Result());
+    if (command == "compare") return Compare(row, words[2]);
+    return "";
   }
 
  private:
-  Midcoder ZeroMidcoder() const {
-    return Midcoder::Zero(MidForm::kDMlp, MidGate::kRelu, inputs_.layer, *inputs_.model, inputs_.transcoder->d_sae());
+  BenchRow& Enter(const std::string& name) {
+    if (name == row_name_) return *row_;
+    row_.reset();
+    row_ = makers_.at(name)(inputs_);
+    row_name_ = name;
+    return *row_;
   }
 
   const BenchInputs inputs_;
-  at::Tensor gradients_;
-  std::optional<LayerTrainer> step_;
-  int64_t steps_ = 0;
-  std::optional<StepwiseTrainer> trainer_;
-  std::shared_ptr<const Midcoder> midcoder_;
-  StatisticsRowsBench statistics_;
+  const RowMakers makers_ = AllRows();
+  std::unique_ptr<BenchRow> row_;
+  std::string row_name_;
 };
 
-// What a row says beside its seconds.
-using Fields = std::map<std::string, double>;
-
-std::map<std::string, std::function<Fields()>> RowsOf(Bench& bench) {
-  const auto plain = [&bench](auto run) {
-    return [&bench, run] {
-      run(bench);
-      return Fields();
-    };
-  };
-  return {{"model_forward", plain([](Bench& b) { b.ModelForward(); })},
-          {"encode", plain([](Bench& b) { b.Encode(); })},
-          {"step_d_mlp", plain([](Bench& b) { b.StepDMlp(); })},
-          {"iteration", plain([](Bench& b) { b.Iteration(); })},
-          {"evaluate", plain([](Bench& b) { b.Evaluate(); })},
-          {"statistics_all_features", plain([](Bench& b) { b.statistics().AllFeatures(); })},
-          {"pair_statistics", plain([](Bench& b) { b.statistics().Pairs(); })},
-          {"step_with_statistics", plain([](Bench& b) { b.statistics().Step(); })},
-          {"snapshot", [&bench] { return bench.statistics().Snapshot(); }}};
-}
-
-// Commands that are not timed; an empty answer where it is none.
-std::string Answer(Bench& bench, const std::vector<std::string>& words) {
-  if (words.size() == 2 && words[0] == "write_rows") {
-    bench.ReleaseMidcoders();
-    bench.statistics().WriteRows(words[1]);
-    return "ok";
-  }
-  if (words.size() == 3 && words[0] == "compare") {
-    bench.ReleaseMidcoders();
-    return absl::StrCat(bench.statistics().Compare(words[1], words[2]));
-  }
-  return "";
-}
-
-bool RunRow(const std::map<std::string, std::function<Fields()>>& rows, const std::string& row) {
-  const auto found = rows.find(row);
-  if (found == rows.end()) {
-    std::cerr << "superpose_bench: no row \"" << row << "\"\n";
-    return false;
-  }
-  const auto start = std::chrono::steady_clock::now();
-  const Fields fields = found->second();
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  std::cout << std::setprecision(12) << took.count();
-  for (const auto& [name, value] : fields) std::cout << ' ' << name << '=' << value;
-  std::cout << '\n' << std::flush;
-  return true;
-}
-
-int Serve(Bench& bench) {
-  const auto rows = RowsOf(bench);
+int Serve(Worker& worker) {
   std::cout << "ready\n" << std::flush;
   for (std::string line; std::getline(std::cin, line);) {
-    const std::string answer = Answer(bench, absl::StrSplit(line, ' '));
-    if (!answer.empty()) {
-      std::cout << answer << '\n' << std::flush;
-    } else if (!RunRow(rows, line)) {
+    const std::string answer = worker.Answer(absl::StrSplit(line, ' '));
+    if (answer.empty()) {
+      std::cerr << "superpose_bench: not understood: " << line << '\n';
       return 1;
     }
+    std::cout << answer << '\n' << std::flush;
   }
   return 0;
 }
@@ -175,6 +131,6 @@ int main(int argc, char** argv) {
   }
   superpose::KeepFreedPages();
   superpose::ConfigureComputeThread(threads);
-  superpose::Bench bench(argv[1], batch);
-  return superpose::Serve(bench);
+  superpose::Worker worker(argv[1], batch);
+  return superpose::Serve(worker);
 }

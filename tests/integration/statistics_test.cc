@@ -22,13 +22,15 @@ using absl::StatusCode;
 using client::FailsWith;
 using ::testing::SizeIs;
 
-// Sequences of kTinyRowLength token ids, as many that a job over them, one a batch, is interrupted before its end.
+// Sequences, over which a job with one a batch takes some seconds; on faster machines more are needed.
 constexpr int64_t kManySequences = 6144;
+constexpr int64_t kMostSequences = kManySequences << 8;
 
-std::string ManyIds() {
+// Of so many sequences of kTinyRowLength.
+std::string ManyIds(int64_t sequences) {
   std::string bytes;
   uint32_t state = 7;
-  for (int64_t i = 0; i < kManySequences * kTinyRowLength; ++i) {
+  for (int64_t i = 0; i < sequences * kTinyRowLength; ++i) {
     state = state * 1664525 + 1013904223;
     bytes += {static_cast<char>(state >> 24), '\0'};
   }
@@ -57,6 +59,13 @@ absl::Status WatchUntil(const Client& client, const std::string& job,
   return absl::IsCancelled(status) ? absl::OkStatus() : status;
 }
 
+// A job that is under way, one sequence a batch.
+struct BegunCollection {
+  v1::Job job;
+  int64_t sequences = 0;
+  v1::Snapshot middle;  // taken of it
+};
+
 class StatisticsTest : public ::testing::Test {
  protected:
   void Start(const std::string& more_config = "") {
@@ -72,21 +81,44 @@ class StatisticsTest : public ::testing::Test {
                                const Request& request) {
     return Call(channel_, method, request);
   }
-  void MakeLongCorpus() {
-    ASSERT_OK_AND_ASSIGN(const std::string upload, client_->UploadBytes(ManyIds()));
+  void MakeLongCorpus(int64_t sequences) {
+    ASSERT_OK_AND_ASSIGN(const std::string upload, client_->UploadBytes(ManyIds(sequences)));
     v1::CreateCorpusRequest request;
-    request.set_corpus_id("long");
+    request.set_corpus_id(absl::StrCat("long", sequences));
     request.set_model("models/tiny");
     request.add_uploads(upload);
     request.set_format(".bin");
-    ASSERT_OK(client_->CreateCorpus(request));
+    ASSERT_OK_AND_ASSIGN(const v1::Corpus corpus, client_->CreateCorpus(request));
+    long_corpus_ = corpus.name();
   }
-  static v1::CollectStatisticsRequest OfLongCorpus(int64_t first, int64_t sequences, int64_t batch_size) {
+  v1::CollectStatisticsRequest OfLongCorpus(int64_t first, int64_t sequences, int64_t batch_size) const {
     v1::CollectStatisticsRequest request = Collection(first, sequences);
-    request.mutable_spec()->set_corpus("corpora/long");
+    request.mutable_spec()->set_corpus(long_corpus_);
     request.mutable_spec()->set_batch_size(batch_size);
     request.mutable_spec()->set_context_length(kTinyRowLength);
     return request;
+  }
+  // One that has a checkpoint when a snapshot of less than its first half is taken: so it goes on for at least as long
+  // again. Its corpus is as long as that takes on this machine.
+  std::optional<BegunCollection> BeginLongCollection() {
+    BegunCollection begun;
+    for (begun.sequences = kManySequences; begun.sequences <= kMostSequences; begun.sequences *= 4) {
+      MakeLongCorpus(begun.sequences);
+      const auto submitted = Ask(&StatisticsStub::CollectStatistics, OfLongCorpus(0, begun.sequences, 1));
+      EXPECT_OK(submitted);
+      if (!submitted.ok()) return std::nullopt;
+      begun.job = submitted->job();
+      const std::string& name = begun.job.name();
+      const absl::Status seen =
+          WatchUntil(*client_, name, [&](const v1::Job&) { return HasCheckpoint(*server_, name); });
+      const auto taken = TakeSnapshot(name);
+      EXPECT_OK(taken);
+      if (!taken.ok() || taken->snapshots_size() != 1) return std::nullopt;
+      begun.middle = taken->snapshots(0);
+      if (seen.ok() && 2 * begun.middle.tokens() < begun.sequences * kTinyRowLength) return begun;
+      client_->CancelJob(name).IgnoreError();  // unless it has ended
+    }
+    return std::nullopt;
   }
   // The job's only snapshot, once it has ended.
   v1::Snapshot ResultOf(const v1::Job& job) {
@@ -157,21 +189,16 @@ class StatisticsTest : public ::testing::Test {
   std::unique_ptr<TinyServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::optional<Client> client_;
+  std::string long_corpus_;
   std::string answered_by_;
 };
 
 TEST_F(StatisticsTest, FromACollectionOverAKillToAnswersAndAMerge) {
   ASSERT_NO_FATAL_FAILURE(Start("checkpoint_seconds: 1"));
-  MakeLongCorpus();
-  ASSERT_OK_AND_ASSIGN(const auto submitted,
-                       Ask(&StatisticsStub::CollectStatistics, OfLongCorpus(0, kManySequences, 1)));
-  const std::string& job = submitted.job().name();
-  ASSERT_OK(WatchUntil(*client_, job, [&](const v1::Job&) { return HasCheckpoint(*server_, job); }));
-  ASSERT_OK_AND_ASSIGN(const auto taken, TakeSnapshot(job));
-  ASSERT_EQ(taken.snapshots_size(), 1);
-  const v1::Snapshot& middle = taken.snapshots(0);
+  const std::optional<BegunCollection> begun = BeginLongCollection();
+  ASSERT_TRUE(begun.has_value()) << "no collection outlasts two checkpoints";
+  const v1::Snapshot& middle = begun->middle;
   EXPECT_GT(middle.tokens(), 0);
-  EXPECT_LT(middle.tokens(), kManySequences * kTinyRowLength);
   EXPECT_EQ(middle.sequences(0).stop() * kTinyRowLength, middle.tokens());
   EXPECT_EQ(middle.labels().at("when"), "in the middle");
   const std::string counts = BytesOf(middle.name(), "act_counts");
@@ -179,19 +206,18 @@ TEST_F(StatisticsTest, FromACollectionOverAKillToAnswersAndAMerge) {
   server_->process().Kill();
   ASSERT_OK(server_->StartAgain());
   Connect();
-  const v1::Snapshot whole = ResultOf(submitted.job());
+  const v1::Snapshot whole = ResultOf(begun->job);
   EXPECT_FALSE(server_->process().WaitForLog("job resumed").is_null()) << server_->process().ErrorOutput();
-  EXPECT_EQ(whole.tokens(), kManySequences * kTinyRowLength);
+  EXPECT_EQ(whole.tokens(), begun->sequences * kTinyRowLength);
   EXPECT_EQ(BytesOf(middle.name(), "act_counts"), counts) << "what was taken before the kill is there as it was";
   v1::ListSnapshotsRequest of_job;
-  of_job.set_job(job);
+  of_job.set_job(begun->job.name());
   ASSERT_OK_AND_ASSIGN(const auto listed, Ask(&StatisticsStub::ListSnapshots, of_job));
   EXPECT_THAT(listed.snapshots(), SizeIs(2));
 
   ExpectSameAnswers(whole.name());
-  const int64_t half = kManySequences / 2;
-  const v1::Snapshot merged =
-      Merge({Collect(OfLongCorpus(0, half, 64)), Collect(OfLongCorpus(half, kManySequences - half, 64))});
+  const int64_t half = begun->sequences / 2;
+  const v1::Snapshot merged = Merge({Collect(OfLongCorpus(0, half, 64)), Collect(OfLongCorpus(half, half, 64))});
   EXPECT_EQ(merged.tokens(), whole.tokens());
   for (const char* name : {"counts", "act_counts", "gate_act_counts", "act_cov_counts_upper", "act_log2_histogram"}) {
     EXPECT_EQ(BytesOf(merged.name(), name), BytesOf(whole.name(), name)) << name;
@@ -316,7 +342,7 @@ TEST_F(StatisticsTest, ASnapshotThatADiskHasNoRoomForIsRefusedAndTheJobGoesOn) {
 TEST_F(StatisticsTest, WhatACollectionMadeIsStoredOnceThereIsRoomAgain) {
   const Disk disk;
   ASSERT_NO_FATAL_FAILURE(Start("checkpoint_seconds: 600"));
-  MakeLongCorpus();
+  MakeLongCorpus(4096);
   ASSERT_OK_AND_ASSIGN(const auto submitted, Ask(&StatisticsStub::CollectStatistics, OfLongCorpus(0, 4096, 1)));
   ASSERT_OK(WaitUntilItRuns(*client_, submitted.job().name()));
   disk.Fill();

@@ -118,6 +118,7 @@ def test_provenance_says_what_they_were_computed_from(lab):
     assert activations.provenance["model_hash"] == lab.model("toy").content_hash
     assert activations.provenance["transcoder_hash"] == lab.transcoder(2, model="toy").content_hash
     assert "normalized" in activations.provenance["convention"]
+    assert activations.provenance["matmul_precision"] == "float32"
 
 
 def test_more_than_a_reply_holds_is_streamed(lab, server):

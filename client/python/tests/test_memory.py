@@ -48,7 +48,7 @@ def test_larger_batches_and_more_layers_take_more(lab):
 def test_an_estimate_checks_the_settings(lab):
     with pytest.raises(superpose.InvalidArgument, match="batch_size"):
         lab.estimate_training(layer=2, corpus="text", model="toy", batch_size=-1)
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="no setting nothing"):
         lab.estimate_training(layer=2, corpus="text", model="toy", nothing=1)
 
 

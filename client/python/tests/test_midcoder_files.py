@@ -101,7 +101,7 @@ def test_snapshots_are_listed_and_deleted(lab: superpose.Lab, reference_file: Pa
     assert name in list(lab.snapshots()["snapshot"])
     lab.snapshot(name).delete()
     assert midcoder.snapshots().empty
-    with pytest.raises(superpose.NotFound, match="snapshot") as error:
+    with pytest.raises(superpose.NotFound, match=r'has no statistics yet: .*midcoder=".*", corpus=\.\.\)') as error:
         midcoder.snapshot()
     assert error.value.reason == "SNAPSHOT_NOT_FOUND"
 
@@ -117,6 +117,17 @@ def test_pytorch_opens_what_is_exported(imported: superpose.Midcoder, tmp_path: 
         assert torch.equal(loaded["weights"][name], tensor), name
     assert loaded["config"]["mid_dim"] == "d_mlp"
     assert loaded["config"]["batch_size"] == 64
+    assert loaded["superpose"] == {"includes_bos": True, "moving_parameters": True}
+
+
+def test_a_snapshot_that_is_exported_keeps_how_it_was_counted(
+    lab: superpose.Lab, midcoder: superpose.Midcoder, snapshot: superpose.Snapshot, tmp_path: Path
+) -> None:
+    path = midcoder.export(tmp_path / "m.pt", snapshot=snapshot)
+    assert torch.load(path, weights_only=True)["superpose"] == {"includes_bos": False, "moving_parameters": False}
+    again = lab.import_midcoder(path, layer=2, model="toy").snapshot()
+    assert (again.includes_bos, again.moving_parameters) == (False, False)
+    assert again.imported_from == "reference .pt"
 
 
 def test_an_exported_reference_file_can_be_imported(

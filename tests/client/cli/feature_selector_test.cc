@@ -42,6 +42,17 @@ TEST(FeatureSelectorTest, AnEndOfABandMayBeLeftOut) {
   EXPECT_FALSE(frequent.band().has_high());
 }
 
+TEST(FeatureSelectorTest, TheLowerEndOfABandMayBeOpen) {
+  ASSERT_OK_AND_ASSIGN(const v1::FeatureSelector open, ParseFeatures("band:-3,-2.5,open"));
+  EXPECT_TRUE(open.band().open());
+  EXPECT_EQ(open.band().low(), -3);
+  EXPECT_EQ(open.band().high(), -2.5);
+  ASSERT_OK_AND_ASSIGN(const v1::FeatureSelector above, ParseFeatures("band:-3,,open,snapshot"));
+  EXPECT_TRUE(above.band().open());
+  EXPECT_FALSE(above.band().has_high());
+  EXPECT_EQ(above.band().by(), v1::FREQUENCY_SOURCE_SNAPSHOT);
+}
+
 TEST(FeatureSelectorTest, LiveIsAboveAThreshold) {
   for (const char* text : {"live", "live:-4"}) {
     ASSERT_OK_AND_ASSIGN(const v1::FeatureSelector selector, ParseFeatures(text));
@@ -81,6 +92,11 @@ TEST(FeatureSelectorTest, AnythingElseIsRefusedWithTheForms) {
                            "band:",
                            "band:,",
                            "band:-3",
+                           "band:-3,open",
+                           "band:open",
+                           "band:-3,-2,open,open",
+                           "band:-3,-2,snapshot,open",
+                           "live:-4,open",
                            "band:-3,-2,-1",
                            "band:-3,-2,me",
                            "band:nan,-2",

@@ -1,6 +1,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
 #include "client/cli/text.h"
 #include "tests/client/cli/run.h"
 #include "tests/client/tiny_server_test.h"
@@ -10,6 +11,7 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 
 class ReadVerbsTest : public TinyServerTest {
@@ -140,6 +142,20 @@ TEST_F(ReadVerbsTest, NumbersAndJsonDoNotShareStandardOutput) {
   std::filesystem::path file = server().folder() / "described.npy";
   json report = AskForJson({"tensor", "models/tiny/transcoders/layer1", "W_dec", "-o", file.string()});
   EXPECT_EQ(report["shape"], json({256, 32}));
+}
+
+TEST_F(ReadVerbsTest, ATensorsOwnerIsNamedInFull) {
+  for (const char* name : {"ab12", "tiny", "midcoders/", "corpora/rows", "midcoder/ab12"}) {
+    Outcome wrong = Ask({"tensor", name, "W_mid"});
+    EXPECT_EQ(wrong.code, 2) << name;
+    EXPECT_THAT(wrong.err, HasSubstr(absl::StrCat("'", name, "' is no full name: write midcoders/ab12, ")));
+  }
+  Outcome missing = Ask({"tensor", "midcoders/none", "W_mid", "-o", "-"});
+  EXPECT_EQ(missing.code, 3);
+  EXPECT_THAT(missing.err, HasSubstr("there is no midcoder \"midcoders/none\"; superpose midcoders lists full names, "
+                                     "such as midcoders/ab12 (NOT_FOUND, MIDCODER_NOT_FOUND)"));
+  EXPECT_THAT(Ask({"tensor", "models/tiny", "W_none", "-o", "-"}).err, Not(HasSubstr("superpose models lists")))
+      << "the model is there";
 }
 
 TEST_F(ReadVerbsTest, ATensorThatCannotBeHadIsExplained) {

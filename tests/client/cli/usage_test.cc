@@ -88,6 +88,7 @@ TEST(UsageTest, WrongCommandLinesAskNothingOfTheServer) {
       {"evaluate", "m", "--corpus", "c", "--split", "test"},
       {"tensor", "midcoders/x"},
       {"tensor", "midcoders/x", "W_mid", "--slice", "3:"},
+      {"tensor", "x", "W_mid"},
       {"jobs", "--state", "done"},
       {"job"},
       {"watch"},

@@ -60,6 +60,13 @@ TEST(ComputeThread, EveryWorkerFlushesDenormals) {
 }
 #endif
 
+TEST(MatmulPrecision, IsWhatWasSet) {
+  SetMatmulPrecision(MatmulPrecision::kTf32);
+  EXPECT_EQ(CurrentMatmulPrecision(), MatmulPrecision::kTf32);
+  SetMatmulPrecision(MatmulPrecision::kFloat32);
+  EXPECT_EQ(CurrentMatmulPrecision(), MatmulPrecision::kFloat32);
+}
+
 #ifdef __GLIBC__
 int64_t PageFaults() {
   rusage usage;

@@ -122,6 +122,34 @@ TEST_F(ReferenceFileTest, WhatWasReadIsWrittenAndReadAgain) {
     EXPECT_TRUE(at::equal(second.parameters.at(name), tensor)) << name;
 }
 
+TEST_F(ReferenceFileTest, HowItCountedIsWrittenAndReadAgain) {
+  ReferenceMidcoder midcoder;
+  for (const auto& [name, tensor] : TinyWeights()) midcoder.parameters[name] = tensor;
+  midcoder.statistics["act_sum"] = at::ones({256});
+  for (const bool includes_bos : {false, true}) {
+    midcoder.counting = {.includes_bos = includes_bos, .moving_parameters = !includes_bos};
+    std::filesystem::remove(path_);
+    ASSERT_OK(WriteReferenceMidcoder(path_, midcoder));
+    ASSERT_OK_AND_ASSIGN(const ReferenceMidcoder read, ReadReferenceMidcoder(path_, kTiny));
+    EXPECT_EQ(read.counting.includes_bos, includes_bos);
+    EXPECT_EQ(read.counting.moving_parameters, !includes_bos);
+  }
+}
+
+TEST_F(ReferenceFileTest, AFileThatDoesNotSayHowItCountedCountsAsTheReferenceDoes) {
+  ASSERT_OK_AND_ASSIGN(const ReferenceMidcoder silent, ReadReferenceMidcoder(Fixture("with_statistics.pt"), kTiny));
+  EXPECT_TRUE(silent.counting.includes_bos);
+  EXPECT_TRUE(silent.counting.moving_parameters);
+  const PlainDict odd = {{"includes_bos", int64_t{0}}, {"moving_parameters", false}};
+  ASSERT_OK(WritePytorchFile(path_, {{"weights", TinyWeights()}, {"config", PlainDict()}, {"superpose", odd}}));
+  ASSERT_OK_AND_ASSIGN(const ReferenceMidcoder half, ReadReferenceMidcoder(path_, kTiny));
+  EXPECT_TRUE(half.counting.includes_bos) << "a number says nothing";
+  EXPECT_FALSE(half.counting.moving_parameters);
+  std::filesystem::remove(path_);
+  ASSERT_OK(WritePytorchFile(path_, {{"weights", TinyWeights()}, {"superpose", TinyWeights()}}));
+  EXPECT_OK(ReadReferenceMidcoder(path_, kTiny)) << "tensors say nothing";
+}
+
 TEST_F(ReferenceFileTest, HalfPrecisionWeightsBecomeFloat32) {
   ASSERT_OK_AND_ASSIGN(const ReferenceMidcoder midcoder,
                        ReadWeights(With(TinyWeights(), "W_mid", at::ones({256, 128}, at::kHalf))));

@@ -83,12 +83,14 @@ INSTANTIATE_TEST_SUITE_P(FormsAndDevices, GoldenTraining,
                          GoldenTraining::Name);
 
 // Where float64 was kept the tolerance is a fifth of what the smallest broken rule does: a forgotten weight decay moves
-// W_mid by 1.4e-5 in 50 steps. W_mid after 1 and 10 steps was kept in float32 only, and lies up to 8.0e-6 and 2.8e-6
-// from float64 itself, since the first gradients are as small as AdamW's eps.
+// W_mid by 1.4e-5 in 50 steps. W_mid after 1 and 10 steps was kept in float32 only, and says less: where a gradient is
+// as small as AdamW's eps, its rounding is the step's. PyTorch in float32 lies 6e-6 to 1.4e-5 from float64 after this
+// first step, by nothing but the order of its sums, and up to 5e-4 on other batches; half of it in a handful of
+// entries.
 TEST_P(GoldenTraining, ParametersAfter1And10And50Steps) {
   const TensorMap f32 = Golden("f32"), f64 = Golden("f64");
   const auto trainer = NewTrainer(GoldenConfig(form()));
-  for (const auto& [step, float32_gap] : std::map<int64_t, double>{{1, 8.1e-6}, {10, 2.9e-6}, {50, 0}}) {
+  for (const auto& [step, float32_gap] : std::map<int64_t, double>{{1, 4e-5}, {10, 1e-5}, {50, 0}}) {
     RunToStep(*trainer, step);
     for (const auto& [name, tensor] : trainer->midcoder(0).tensors()) {
       const std::string key = "after_" + std::to_string(step) + "." + name;

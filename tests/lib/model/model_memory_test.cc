@@ -55,7 +55,8 @@ TEST_F(ModelMemoryTest, ABlockTakesWhatIsEstimated) {
   WriteModelFolder(folder_, config);
   ASSERT_OK_AND_ASSIGN(const auto model, Model::Load(folder_.path(), at::kCPU));
   const at::Tensor resid = at::randn({32, 64, config.d_model});
-  const int64_t peak = CountingAllocator::Install().PeakOf([&] { model->Block(0, resid); });
+  BlockWorkspace workspace;
+  const int64_t peak = CountingAllocator::Install().PeakOf([&] { model->RunBlock(0, resid, workspace); });
   EXPECT_TRUE(WithinAFifth(BlockBytes(config, 32 * 64), peak + static_cast<int64_t>(resid.nbytes())));
 }
 

@@ -79,6 +79,22 @@ TEST_F(ModelTest, LossGoesByTilesWithoutLosingARow) {
   EXPECT_LT(LargestError(loss, expected), 4e-6);
 }
 
+// Whoever shares a batch with others sees nothing of them: neither sequences beside, nor what comes behind.
+TEST_F(ModelTest, BitsDependOnTheTokensUpToAPositionAlone) {
+  const at::Tensor whole = Forward(tokens_);
+  for (int64_t sequence = 0; sequence < tokens_.size(0); ++sequence) {
+    for (int64_t positions : {1, 5, 30, 63}) {
+      const at::Tensor alone = tokens_.narrow(0, sequence, 1).narrow(1, 0, positions);
+      EXPECT_TRUE(at::equal(Forward(alone)[0], whole[sequence].narrow(0, 0, positions))) << positions;
+    }
+  }
+  const at::Tensor many = tokens_.repeat({20, 1});  // more than what goes through the blocks together
+  ASSERT_OK_AND_ASSIGN(const MlpTensors mlp, model_->RunToMlp(tokens_, 1));
+  ASSERT_OK_AND_ASSIGN(const MlpTensors of_many, model_->RunToMlp(many, 1));
+  EXPECT_TRUE(at::equal(of_many.out, mlp.out.repeat({20, 1, 1})));
+  EXPECT_TRUE(at::equal(of_many.pre, mlp.pre.repeat({20, 1, 1})));
+}
+
 TEST_F(ModelTest, OneTokenHasNoLoss) {
   const at::Tensor one = tokens_.slice(1, 0, 1);
   ASSERT_OK_AND_ASSIGN(const at::Tensor loss, model_->LossPerToken(Forward(one), one));

@@ -42,7 +42,8 @@ class SparseActivationsTest : public DeviceTest {
     return Make({0, 3, 3, 4, 8}, {1, 4, 5, 0, 2, 3, 4, 5}, {3, 1, 3, 2, 5, 5, 5, 6}, 6);
   }
   SparseActivations Compress(const at::Tensor& pre_activations) const {
-    return CompressPositive(pre_activations.to(device()));
+    const at::Tensor on_device = pre_activations.to(device());
+    return CompressAbove(on_device, at::zeros({on_device.size(1)}, on_device.options()));
   }
 };
 
@@ -55,10 +56,10 @@ at::Tensor Dense(const SparseActivations& z) {
   return dense;
 }
 
-class CompressPositiveTest : public SparseActivationsTest {};
-INSTANTIATE_TEST_SUITE_P(Devices, CompressPositiveTest, testing::ValuesIn(kDeviceTypes), DeviceTest::Name);
+class CompressAboveTest : public SparseActivationsTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, CompressAboveTest, testing::ValuesIn(kDeviceTypes), DeviceTest::Name);
 
-TEST_P(CompressPositiveTest, KeepsThePositiveEntriesInOrder) {
+TEST_P(CompressAboveTest, KeepsThePositiveEntriesInOrder) {
   const SparseActivations z =
       Compress(at::tensor({0.0F, 2.0F, -1.0F, 0.5F, -0.0F, 0.0F, -3.0F, 0.0F, 1e-45F, 0.0F, 0.0F, 7.0F}).view({3, 4}));
   EXPECT_THAT(Splits(z), ElementsAre(0, 2, 2, 4));
@@ -67,13 +68,13 @@ TEST_P(CompressPositiveTest, KeepsThePositiveEntriesInOrder) {
   EXPECT_EQ(z.d_sae, 4);
 }
 
-TEST_P(CompressPositiveTest, NanIsInactiveAndInfinityIsActive) {
+TEST_P(CompressAboveTest, NanIsInactiveAndInfinityIsActive) {
   const SparseActivations z = Compress(at::tensor({kNan, kInfinity, -kInfinity, -kNan, 1.0F}).view({1, 5}));
   EXPECT_THAT(Ids(z), ElementsAre(1, 4));
   EXPECT_THAT(Values(z), ElementsAre(kInfinity, 1.0F));
 }
 
-TEST_P(CompressPositiveTest, NoRowsAndRowsWithoutEntriesAreRepresented) {
+TEST_P(CompressAboveTest, NoRowsAndRowsWithoutEntriesAreRepresented) {
   const SparseActivations no_rows = Compress(at::empty({0, 5}));
   EXPECT_THAT(Splits(no_rows), ElementsAre(0));
   EXPECT_EQ(no_rows.rows(), 0);
@@ -83,7 +84,7 @@ TEST_P(CompressPositiveTest, NoRowsAndRowsWithoutEntriesAreRepresented) {
   EXPECT_THAT(Ids(no_entries), IsEmpty());
 }
 
-TEST_P(CompressPositiveTest, WidthsAroundTheBlocksOfTheLoopLoseNothing) {
+TEST_P(CompressAboveTest, WidthsAroundTheBlocksOfTheLoopLoseNothing) {
   for (const int64_t width : {1, 63, 64, 65, 127, 128, 129, 1000}) {
     const at::Tensor index = at::arange(5 * width, at::kFloat).view({5, width});
     for (const float shift : {-0.9F, 0.0F, 2.0F}) {
@@ -94,7 +95,7 @@ TEST_P(CompressPositiveTest, WidthsAroundTheBlocksOfTheLoopLoseNothing) {
   }
 }
 
-TEST_P(CompressPositiveTest, ATransposedInputIsReadByItsStrides) {
+TEST_P(CompressAboveTest, ATransposedInputIsReadByItsStrides) {
   const at::Tensor pre = at::tensor({1.0F, -1.0F, 0.0F, 2.0F, 3.0F, -5.0F}).view({2, 3}).t();
   EXPECT_TRUE(at::equal(Dense(Compress(pre)), at::relu(pre)));
 }
@@ -213,6 +214,29 @@ TEST_P(ConcatenateRowsTest, PartsWithoutRowsGiveNoRows) {
   const SparseActivations z = ConcatenateRows({none, none});
   EXPECT_THAT(Splits(z), ElementsAre(0));
   EXPECT_EQ(z.entries(), 0);
+}
+
+class ConcatenateColumnsTest : public SparseActivationsTest {};
+INSTANTIATE_TEST_SUITE_P(Devices, ConcatenateColumnsTest, testing::Values(at::kCPU), DeviceTest::Name);
+
+TEST_P(ConcatenateColumnsTest, PutsPartsOfEveryWidthTogetherAgain) {
+  const at::Tensor pre = (at::arange(5 * 40, at::kFloat).view({5, 40}) * 1.7F).sin() - 0.5F;
+  for (const int64_t first : {0, 1, 17, 40}) {
+    for (int64_t second = first; second <= 40; second += 7) {
+      const SparseActivations joined = ConcatenateColumns(
+          {Compress(pre.slice(1, 0, first)), Compress(pre.slice(1, first, second)), Compress(pre.slice(1, second))});
+      EXPECT_EQ(joined.d_sae, 40);
+      EXPECT_TRUE(at::equal(Dense(joined), at::relu(pre))) << first << " " << second;
+      EXPECT_EQ(Ids(joined), Ids(Compress(pre)));
+    }
+  }
+}
+
+TEST_P(ConcatenateColumnsTest, PartsWithoutRowsGiveNoRows) {
+  const SparseActivations none = Make({0}, {}, {}, 6);
+  const SparseActivations z = ConcatenateColumns({none, none});
+  EXPECT_THAT(Splits(z), ElementsAre(0));
+  EXPECT_EQ(z.d_sae, 12);
 }
 
 }  // namespace

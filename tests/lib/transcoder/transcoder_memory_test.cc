@@ -71,6 +71,22 @@ TEST_F(TranscoderMemoryTest, LoadingTakesWhatIsEstimated) {
   EXPECT_TRUE(WithinAFifth(estimate.held_bytes, held));
 }
 
+TEST_F(TranscoderMemoryTest, LoadingWithAnInt8PreFilterTakesWhatIsEstimated) {
+  const std::string path = WriteTranscoderFile(folder(), "t.pt", 128, 16'384, kFewActive);
+  std::shared_ptr<const Transcoder> transcoder;
+  CountingAllocator& allocator = CountingAllocator::Install();
+  const int64_t before = allocator.now();
+  const int64_t peak = allocator.PeakOf([&] {
+    auto loaded = Transcoder::Load({path, ""}, at::kCPU, {.int8_prefilter = true});
+    EXPECT_OK(loaded);
+    if (loaded.ok()) transcoder = *std::move(loaded);
+  });
+  const MemoryEstimate estimate =
+      EstimateTranscoderLoad({.d_model = 128, .d_sae = 16'384}, /*converted=*/false, /*int8_prefilter=*/true);
+  EXPECT_LE(peak, estimate.peak_bytes);
+  EXPECT_TRUE(WithinAFifth(estimate.held_bytes, allocator.now() - before));
+}
+
 // A folder of SAELens whose weights read what comes after the gain: both are folded.
 class FoldedMemoryTest : public TranscoderMemoryTest {
  protected:

@@ -114,7 +114,7 @@ TEST_P(TranscoderOnDevice, EncodesAndDecodesAsTheReference) {
 
 TEST_F(TranscoderTest, EncodeEqualsTheDenseFormulaForAnyNumberOfRows) {
   const at::Tensor x = golden_.at("x").repeat({4, 1});
-  for (const int64_t rows : {1, 2, 255, 256, 257, 512, 1000}) {
+  for (const int64_t rows : {1, 2, 255, 256, 257, 1000}) {
     const at::Tensor some = x.slice(0, 0, rows);
     const SparseActivations z = Encode(some);
     ExpectWellFormed(z, rows);
@@ -165,11 +165,11 @@ TEST_F(TranscoderTest, StridesOfTheInputDoNotMatter) {
 }
 
 TEST_F(TranscoderTest, TileByTileIsTheSameAsAtOnce) {
-  const at::Tensor x = golden_.at("x").repeat({2, 1}).slice(0, 0, 300);
+  const at::Tensor x = golden_.at("x").repeat({17, 1});
   ActivationEncoder encoder(*transcoder_, x);
   int64_t tiles = 0;
   for (; !encoder.done(); ++tiles) encoder.EncodeNextTile();
-  EXPECT_EQ(tiles, 2);
+  EXPECT_EQ(tiles, 2);  // 4,096 and 256 rows
   const SparseActivations z = encoder.Take(), at_once = Encode(x);
   EXPECT_TRUE(at::equal(z.row_splits, at_once.row_splits));
   EXPECT_TRUE(at::equal(z.feature_ids, at_once.feature_ids));

@@ -97,6 +97,25 @@ TEST(ServerConfigTest, NumbersMustBeAboveZero) {
   }
 }
 
+TEST(ServerConfigTest, BatchingHasDefaultsOfWhichADelayOfZeroIsNone) {
+  auto config = Parse(kSmallest);
+  ASSERT_OK(config);
+  EXPECT_EQ(config->batching().max_requests(), 32);
+  EXPECT_EQ(config->batching().max_tokens(), 1024);
+  EXPECT_EQ(config->batching().max_delay_microseconds(), 2000);
+  config = Parse(std::string(kSmallest) + "batching { max_requests: 1 max_delay_microseconds: 0 }");
+  ASSERT_OK(config);
+  EXPECT_EQ(config->batching().max_requests(), 1);
+  EXPECT_EQ(config->batching().max_delay_microseconds(), 0);
+}
+
+TEST(ServerConfigTest, BatchingOutOfRangeIsRefused) {
+  for (const char* setting : {"max_requests: -1", "max_tokens: -1", "max_tokens: 4097", "max_delay_microseconds: -1"}) {
+    EXPECT_THAT(Complaint(std::string(kSmallest) + "batching { " + setting + " }"), HasSubstr("batching.max_"));
+  }
+  EXPECT_OK(Parse(std::string(kSmallest) + "batching { max_tokens: 4096 }"));
+}
+
 TEST(ServerConfigTest, AMemoryLimitIsAboveZeroOrLeftOut) {
   EXPECT_THAT(Complaint(std::string(kSmallest) + "memory_limit_bytes: -1"), HasSubstr("memory_limit_bytes is -1"));
   ASSERT_OK(Parse(std::string(kSmallest) + "memory_limit_bytes: 1000000"));
@@ -131,6 +150,14 @@ TEST(ServerConfigTest, DevicesAreNamed) {
   for (const char* device : {"gpu", "cuda:", "cuda:x", "cuda:-1"}) {
     EXPECT_THAT(Complaint(std::string(kSmallest) + " device: \"" + device + "\""), HasSubstr("cuda:N"));
   }
+}
+
+TEST(ServerConfigTest, OnlyCudaDevicesRoundFactors) {
+  const std::string smallest = kSmallest, tf32 = " matmul_precision: MATMUL_PRECISION_TF32";
+  EXPECT_EQ(Parse(smallest)->matmul_precision(), v1::MATMUL_PRECISION_FLOAT32);
+  EXPECT_THAT(Complaint(smallest + tf32), HasSubstr("CUDA"));
+  EXPECT_EQ(Parse(smallest + tf32 + " device: 'cuda'")->matmul_precision(), v1::MATMUL_PRECISION_TF32);
+  EXPECT_THAT(Complaint(smallest + " matmul_precision: 7 device: 'cuda'"), HasSubstr("matmul_precision"));
 }
 
 TEST(ServerConfigTest, NamesAreResourceNames) {

@@ -95,6 +95,16 @@ TEST_F(MidcoderExporterTest, ASnapshotOfOursComesBackFromTheReferencesFile) {
   EXPECT_TRUE(at::equal(squares, squares.t()));
 }
 
+TEST_F(MidcoderExporterTest, HowItWasCountedComesBackToo) {
+  for (const bool include_bos : {true, false}) {
+    const v1::Snapshot snapshot =
+        CollectOf(midcoder_, [&](v1::StatisticsSpec* spec) { spec->mutable_options()->set_include_bos(include_bos); });
+    const v1::Snapshot back = ThereAndBack(snapshot);
+    EXPECT_EQ(back.includes_bos(), include_bos);
+    EXPECT_FALSE(back.moving_parameters());
+  }
+}
+
 TEST_F(MidcoderExporterTest, ItAnswersTheSameQuestionsAfterwards) {
   const v1::Snapshot snapshot = CollectOf(midcoder_);
   std::vector<at::Tensor> cosines;

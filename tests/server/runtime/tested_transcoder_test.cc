@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/text_format.h"
+#include "lib/transcoder/int8_prefilter.h"
 #include "server/runtime/descriptors.h"
 #include "server/runtime/reasons.h"
 #include "tests/status_matchers.h"
@@ -63,8 +64,23 @@ TEST(TestedTranscoderTest, EveryResultCarriesTheFigures) {
   ASSERT_OK_AND_ASSIGN(const ModelHandle model, registry->FindModel("models/tiny"));
   const LoadedTranscoder& transcoder = *model->transcoders.at(0);
   const v1::Provenance provenance = DescribeProvenance(*model, transcoder, nullptr);
+  EXPECT_EQ(provenance.matmul_precision(), v1::MATMUL_PRECISION_FLOAT32);
   EXPECT_EQ(provenance.self_test().SerializeAsString(), Describe(*registry).self_test().figures().SerializeAsString());
   EXPECT_EQ(provenance.convention(), Describe(*registry).convention());
+}
+
+TEST(TestedTranscoderTest, AnInt8PreFilterIsMadeWhereTheConfigSaysSoAndStandsInEveryResult) {
+  ASSERT_OK_AND_ASSIGN(const auto without, Load("transcoder"));
+  ASSERT_OK_AND_ASSIGN(const auto with, Load("transcoder", "", "int8_prefilter: true"));
+  ASSERT_OK_AND_ASSIGN(const ModelHandle model, with->FindModel("models/tiny"));
+  const LoadedTranscoder& transcoder = *model->transcoders.at(0);
+  const bool is_suited = Int8Prefilter::Supports(transcoder.transcoder->d_model());
+  EXPECT_EQ(transcoder.transcoder->prefilter() != nullptr, is_suited);
+  EXPECT_EQ(DescribeProvenance(*model, transcoder, nullptr).device(), is_suited ? "cpu, int8 pre-filter" : "cpu");
+  EXPECT_EQ(Describe(*with).content_hash(), Describe(*without).content_hash());
+  EXPECT_EQ(Describe(*with).memory_bytes() > Describe(*without).memory_bytes(), is_suited);
+  EXPECT_NEAR(Describe(*with).self_test().figures().explained_variance(),
+              Describe(*without).self_test().figures().explained_variance(), 1e-5);
 }
 
 TEST(TestedTranscoderTest, WhereTheFileLeavesItsInputOpenTheTestDecides) {

@@ -55,6 +55,22 @@ TEST(MetricsTest, TokensAndSlicesAddUp) {
   EXPECT_THAT(metrics.Text(), Not(HasSubstr("train_midcoder")));
 }
 
+TEST(MetricsTest, RunsAndBatchesAreHistograms) {
+  Metrics metrics;
+  metrics.ObserveRun(absl::Milliseconds(4), absl::Milliseconds(30));
+  metrics.ObserveRun(absl::ZeroDuration(), absl::Milliseconds(20));
+  metrics.ObserveBatch(3, 40);
+  metrics.AddSplitBatch();
+  const std::string text = metrics.Text();
+  EXPECT_THAT(text, HasSubstr("superpose_device_queue_seconds_sum 0.004\n"));
+  EXPECT_THAT(text, HasSubstr("superpose_device_compute_seconds_sum 0.05\n"));
+  EXPECT_THAT(text, HasSubstr("superpose_device_compute_seconds_count 2\n"));
+  EXPECT_THAT(text, HasSubstr("superpose_batch_requests_bucket{le=\"2\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("superpose_batch_requests_bucket{le=\"4\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("superpose_batch_tokens_sum 40\n"));
+  EXPECT_THAT(text, HasSubstr("superpose_split_batches_total 1\n"));
+}
+
 TEST(MetricsTest, AnAddressThatCannotBeHadIsAnError) {
   Metrics metrics;
   ASSERT_OK_AND_ASSIGN(const auto first, metrics.Expose("127.0.0.1:0"));

@@ -13,6 +13,11 @@ from superpose.midcoder import corpus_name
 from superpose.statistics import training_options
 from superpose.v1 import midcoder_pb2
 
+# Settings that are sent as they are.
+_NUMBERS = frozenset(
+    {"batch_size", "context_length", "lr", "weight_decay", "adam_eps", "mse_out_param", "steps_per_epoch", "seed"}
+)
+
 
 def training_spec(
     layer: Layers | None,
@@ -25,35 +30,24 @@ def training_spec(
     steps: int | None = None,
     epochs: int | None = None,
     train_tokens: int | None = None,
-    batch_size: int | None = None,
-    context_length: int | None = None,
-    lr: float | None = None,
-    weight_decay: float | None = None,
-    adam_eps: float | None = None,
-    mse_out_param: float | None = None,
-    steps_per_epoch: int | None = None,
-    seed: int | None = None,
     order: str | None = None,
     grid: Mapping[str, Sequence[float]] | None = None,
     statistics: bool | Mapping[str, Any] = False,
+    **numbers: Any,
 ) -> midcoder_pb2.MidcoderTrainingSpec:
     """The spec of a training job; `Lab.train_midcoder` says what each argument means."""
+    unknown = numbers.keys() - _NUMBERS
+    if unknown:
+        raise TypeError(f"a training has no setting {', '.join(sorted(unknown))}")
     return midcoder_pb2.MidcoderTrainingSpec(
         transcoders=list(selectors(layer, transcoder, model).values()),
         corpus=corpus_name(corpus),
         mid_form=_words.to_enum(midcoder_pb2.MidForm, mid_dim, "mid_dim"),
         gate=_words.to_enum(midcoder_pb2.MidGate, gate, "gate"),
-        batch_size=batch_size,
-        context_length=context_length,
-        lr=lr,
-        weight_decay=weight_decay,
-        adam_eps=adam_eps,
-        mse_out_param=mse_out_param,
-        steps_per_epoch=steps_per_epoch,
-        seed=seed,
         order=_words.to_enum(midcoder_pb2.SequenceOrder, order, "order"),
         grid=_grid(grid),
         statistics=training_options(statistics),
+        **numbers,
         **_length(steps=steps, epochs=epochs, train_tokens=train_tokens),
     )
 

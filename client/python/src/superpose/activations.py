@@ -283,4 +283,7 @@ def provenance_dict(provenance: model_pb2.Provenance) -> dict[str, Any]:
     facts = {field.name: value for field, value in provenance.ListFields()}
     if provenance.HasField("self_test"):
         facts["self_test"] = dataclasses.asdict(figures_from(provenance.self_test))
+    if provenance.matmul_precision:
+        name = model_pb2.MatmulPrecision.Name(provenance.matmul_precision)
+        facts["matmul_precision"] = name.removeprefix("MATMUL_PRECISION_").lower()
     return facts

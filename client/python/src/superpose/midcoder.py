@@ -212,24 +212,29 @@ class Midcoder(TensorHolder):
 
     def units(self, feature: int, k: int | None = None) -> pd.DataFrame:
         """The hidden units of a feature, as `Snapshot.units` of its newest snapshot that has gate counts."""
-        return self._snapshot_with("gate_act_counts").units(feature, k)
+        return self._snapshot_with("gate_act_counts", "gate counts").units(feature, k)
 
     def features(self, unit: int, k: int | None = None) -> pd.DataFrame:
         """The features of a hidden unit, as `Snapshot.features_of_unit` of its newest snapshot that has gate counts."""
-        return self._snapshot_with("gate_act_counts").features_of_unit(unit, k)
+        return self._snapshot_with("gate_act_counts", "gate counts").features_of_unit(unit, k)
 
-    def _snapshot_with(self, tensor: str) -> Snapshot:
+    def _snapshot_with(self, tensor: str, what: str) -> Snapshot:
+        has_any = False
         for proto in snapshot_protos(self._connection, midcoder=self.name):
+            has_any = True
             if any(info.name == tensor for info in proto.tensors):
                 return Snapshot(self._connection, proto)
-        message = f"{self.name} has no snapshot with {tensor}: lab.collect_statistics(midcoder=.., corpus=..) takes one"
-        raise NotFound("NOT_FOUND", "SNAPSHOT_NOT_FOUND", message)
+        missing = f"no snapshot of {self.name} has {what}" if has_any else f"{self.name} has no statistics yet"
+        # One that was imported may not know its corpus.
+        corpus = "" if self._proto.provenance.corpus else ", corpus=.."
+        collect = f'lab.collect_statistics(midcoder="{_display.short_name(self.name)}"{corpus}).wait()'
+        raise NotFound("NOT_FOUND", "SNAPSHOT_NOT_FOUND", f"{missing}: collect them with {collect}")
 
     def snapshot(self, name: str | None = None) -> Snapshot:
         """A snapshot of statistics that belongs to it; the newest when no name is given."""
         if name is not None:
             return get_snapshot(self._connection, name)
-        return self._snapshot_with("act_counts")
+        return self._snapshot_with("act_counts", "feature counts")
 
     @property
     def snapshot_names(self) -> list[str]:

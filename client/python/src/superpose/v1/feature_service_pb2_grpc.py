@@ -7,6 +7,12 @@ from superpose.v1 import feature_service_pb2 as superpose_dot_v1_dot_feature__se
 
 class FeatureServiceStub(object):
     """Feature activations of transcoders.
+
+    The trailing metadata of these calls, and of PromptService's unary ones, says where the time went. All are decimal numbers:
+    superpose-queue-ms        how long the request waited for the device, all of its parts together
+    superpose-compute-ms      how long the device computed it, likewise
+    superpose-batch-requests  requests that ran through the model together with it, itself counted (ServerConfig.batching); only of kinds that can be joined
+    superpose-batch-tokens    their tokens
     """
 
     def __init__(self, channel):
@@ -29,6 +35,12 @@ class FeatureServiceStub(object):
 
 class FeatureServiceServicer(object):
     """Feature activations of transcoders.
+
+    The trailing metadata of these calls, and of PromptService's unary ones, says where the time went. All are decimal numbers:
+    superpose-queue-ms        how long the request waited for the device, all of its parts together
+    superpose-compute-ms      how long the device computed it, likewise
+    superpose-batch-requests  requests that ran through the model together with it, itself counted (ServerConfig.batching); only of kinds that can be joined
+    superpose-batch-tokens    their tokens
     """
 
     def GetActivations(self, request, context):
@@ -67,6 +79,12 @@ def add_FeatureServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class FeatureService(object):
     """Feature activations of transcoders.
+
+    The trailing metadata of these calls, and of PromptService's unary ones, says where the time went. All are decimal numbers:
+    superpose-queue-ms        how long the request waited for the device, all of its parts together
+    superpose-compute-ms      how long the device computed it, likewise
+    superpose-batch-requests  requests that ran through the model together with it, itself counted (ServerConfig.batching); only of kinds that can be joined
+    superpose-batch-tokens    their tokens
     """
 
     @staticmethod

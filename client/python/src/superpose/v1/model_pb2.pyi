@@ -1,10 +1,14 @@
 from superpose.v1 import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+MATMUL_PRECISION_FLOAT32: MatmulPrecision
+MATMUL_PRECISION_TF32: MatmulPrecision
+MATMUL_PRECISION_UNSPECIFIED: MatmulPrecision
 
 class Model(_message.Message):
     __slots__ = ["activation_function", "architecture", "bos_token_id", "content_hash", "context_length", "d_mlp", "d_model", "device", "eos_token_id", "has_tokenizer", "memory_bytes", "n_heads", "n_layers", "name", "tensors", "transcoders", "vocab_size"]
@@ -45,11 +49,12 @@ class Model(_message.Message):
     def __init__(self, name: _Optional[str] = ..., architecture: _Optional[str] = ..., d_model: _Optional[int] = ..., d_mlp: _Optional[int] = ..., n_layers: _Optional[int] = ..., n_heads: _Optional[int] = ..., context_length: _Optional[int] = ..., vocab_size: _Optional[int] = ..., activation_function: _Optional[str] = ..., bos_token_id: _Optional[int] = ..., eos_token_id: _Optional[int] = ..., has_tokenizer: bool = ..., content_hash: _Optional[str] = ..., memory_bytes: _Optional[int] = ..., device: _Optional[str] = ..., transcoders: _Optional[_Iterable[_Union[Transcoder, _Mapping]]] = ..., tensors: _Optional[_Iterable[_Union[_tensor_pb2.TensorInfo, _Mapping]]] = ...) -> None: ...
 
 class Provenance(_message.Message):
-    __slots__ = ["convention", "corpus", "corpus_hash", "device", "model", "model_hash", "self_test", "server_version", "transcoder", "transcoder_hash"]
+    __slots__ = ["convention", "corpus", "corpus_hash", "device", "matmul_precision", "model", "model_hash", "self_test", "server_version", "transcoder", "transcoder_hash"]
     CONVENTION_FIELD_NUMBER: _ClassVar[int]
     CORPUS_FIELD_NUMBER: _ClassVar[int]
     CORPUS_HASH_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    MATMUL_PRECISION_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_HASH_FIELD_NUMBER: _ClassVar[int]
     SELF_TEST_FIELD_NUMBER: _ClassVar[int]
@@ -60,13 +65,14 @@ class Provenance(_message.Message):
     corpus: str
     corpus_hash: str
     device: str
+    matmul_precision: MatmulPrecision
     model: str
     model_hash: str
     self_test: SelfTestFigures
     server_version: str
     transcoder: str
     transcoder_hash: str
-    def __init__(self, model: _Optional[str] = ..., model_hash: _Optional[str] = ..., transcoder: _Optional[str] = ..., transcoder_hash: _Optional[str] = ..., corpus: _Optional[str] = ..., corpus_hash: _Optional[str] = ..., convention: _Optional[str] = ..., server_version: _Optional[str] = ..., device: _Optional[str] = ..., self_test: _Optional[_Union[SelfTestFigures, _Mapping]] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., model_hash: _Optional[str] = ..., transcoder: _Optional[str] = ..., transcoder_hash: _Optional[str] = ..., corpus: _Optional[str] = ..., corpus_hash: _Optional[str] = ..., convention: _Optional[str] = ..., server_version: _Optional[str] = ..., device: _Optional[str] = ..., self_test: _Optional[_Union[SelfTestFigures, _Mapping]] = ..., matmul_precision: _Optional[_Union[MatmulPrecision, str]] = ...) -> None: ...
 
 class SelfTestAlternate(_message.Message):
     __slots__ = ["convention", "figures"]
@@ -145,3 +151,6 @@ class TranscoderSelfTest(_message.Message):
     tokens: str
     warning: str
     def __init__(self, figures: _Optional[_Union[SelfTestFigures, _Mapping]] = ..., alternates: _Optional[_Iterable[_Union[SelfTestAlternate, _Mapping]]] = ..., warning: _Optional[str] = ..., tokens: _Optional[str] = ...) -> None: ...
+
+class MatmulPrecision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []

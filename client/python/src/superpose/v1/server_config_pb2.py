@@ -11,23 +11,26 @@ from google.protobuf import symbol_database as _symbol_database
 _sym_db = _symbol_database.Default()
 
 
+from superpose.v1 import model_pb2 as superpose_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n superpose/v1/server_config.proto\x12\x0csuperpose.v1\"\x83\x04\n\x0cServerConfig\x12\x16\n\x0elisten_address\x18\x01 \x01(\t\x12\x17\n\x0fmetrics_address\x18\x02 \x01(\t\x12\x10\n\x08\x64\x61ta_dir\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x0f\n\x07threads\x18\x05 \x01(\x05\x12\'\n\x05model\x18\x06 \x03(\x0b\x32\x18.superpose.v1.ModelEntry\x12)\n\x06\x63orpus\x18\x07 \x03(\x0b\x32\x19.superpose.v1.CorpusEntry\x12\x1a\n\x12slice_milliseconds\x18\x08 \x01(\x05\x12\x18\n\x10max_unary_tokens\x18\t \x01(\x05\x12\x1b\n\x13max_queued_requests\x18\n \x01(\x05\x12\x18\n\x10max_running_jobs\x18\x0b \x01(\x05\x12!\n\x19max_running_jobs_per_user\x18\x0c \x01(\x05\x12\x1a\n\x12\x63heckpoint_seconds\x18\r \x01(\x05\x12\x14\n\x0c\x61llow_remote\x18\x0e \x01(\x08\x12\x12\n\nmodel_root\x18\x0f \x03(\t\x12\x1a\n\x12memory_limit_bytes\x18\x10 \x01(\x03\x12/\n\tself_test\x18\x11 \x01(\x0e\x32\x1c.superpose.v1.SelfTestPolicy\x12\x18\n\x10max_upload_bytes\x18\x12 \x01(\x03\"[\n\nModelEntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x31\n\ntranscoder\x18\x03 \x03(\x0b\x32\x1d.superpose.v1.TranscoderEntry\"d\n\x0fTranscoderEntry\x12\r\n\x05layer\x18\x01 \x01(\x05\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x19\n\x11log_sparsity_path\x18\x03 \x01(\t\x12\n\n\x02id\x18\x04 \x01(\t\x12\r\n\x05input\x18\x05 \x01(\t\"M\n\x0b\x43orpusEntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x03(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x13\n\x0btoken_dtype\x18\x04 \x01(\t*\x84\x01\n\x0eSelfTestPolicy\x12 \n\x1cSELF_TEST_POLICY_UNSPECIFIED\x10\x00\x12\x19\n\x15SELF_TEST_POLICY_WARN\x10\x01\x12\x1b\n\x17SELF_TEST_POLICY_REFUSE\x10\x02\x12\x18\n\x14SELF_TEST_POLICY_OFF\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n superpose/v1/server_config.proto\x12\x0csuperpose.v1\x1a\x18superpose/v1/model.proto\"\xfe\x04\n\x0cServerConfig\x12\x16\n\x0elisten_address\x18\x01 \x01(\t\x12\x17\n\x0fmetrics_address\x18\x02 \x01(\t\x12\x10\n\x08\x64\x61ta_dir\x18\x03 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x04 \x01(\t\x12\x0f\n\x07threads\x18\x05 \x01(\x05\x12\'\n\x05model\x18\x06 \x03(\x0b\x32\x18.superpose.v1.ModelEntry\x12)\n\x06\x63orpus\x18\x07 \x03(\x0b\x32\x19.superpose.v1.CorpusEntry\x12\x1a\n\x12slice_milliseconds\x18\x08 \x01(\x05\x12\x18\n\x10max_unary_tokens\x18\t \x01(\x05\x12\x1b\n\x13max_queued_requests\x18\n \x01(\x05\x12\x18\n\x10max_running_jobs\x18\x0b \x01(\x05\x12!\n\x19max_running_jobs_per_user\x18\x0c \x01(\x05\x12\x1a\n\x12\x63heckpoint_seconds\x18\r \x01(\x05\x12\x14\n\x0c\x61llow_remote\x18\x0e \x01(\x08\x12\x12\n\nmodel_root\x18\x0f \x03(\t\x12\x1a\n\x12memory_limit_bytes\x18\x10 \x01(\x03\x12/\n\tself_test\x18\x11 \x01(\x0e\x32\x1c.superpose.v1.SelfTestPolicy\x12\x18\n\x10max_upload_bytes\x18\x12 \x01(\x03\x12\x16\n\x0eint8_prefilter\x18\x13 \x01(\x08\x12\x37\n\x10matmul_precision\x18\x1e \x01(\x0e\x32\x1d.superpose.v1.MatmulPrecision\x12(\n\x08\x62\x61tching\x18\x1f \x01(\x0b\x32\x16.superpose.v1.Batching\"t\n\x08\x42\x61tching\x12\x14\n\x0cmax_requests\x18\x01 \x01(\x05\x12\x12\n\nmax_tokens\x18\x02 \x01(\x05\x12#\n\x16max_delay_microseconds\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\x19\n\x17_max_delay_microseconds\"[\n\nModelEntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x31\n\ntranscoder\x18\x03 \x03(\x0b\x32\x1d.superpose.v1.TranscoderEntry\"d\n\x0fTranscoderEntry\x12\r\n\x05layer\x18\x01 \x01(\x05\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x19\n\x11log_sparsity_path\x18\x03 \x01(\t\x12\n\n\x02id\x18\x04 \x01(\t\x12\r\n\x05input\x18\x05 \x01(\t\"M\n\x0b\x43orpusEntry\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x03(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x13\n\x0btoken_dtype\x18\x04 \x01(\t*\x84\x01\n\x0eSelfTestPolicy\x12 \n\x1cSELF_TEST_POLICY_UNSPECIFIED\x10\x00\x12\x19\n\x15SELF_TEST_POLICY_WARN\x10\x01\x12\x1b\n\x17SELF_TEST_POLICY_REFUSE\x10\x02\x12\x18\n\x14SELF_TEST_POLICY_OFF\x10\x03\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.server_config_pb2', globals())
 if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
-  _SELFTESTPOLICY._serialized_start=843
-  _SELFTESTPOLICY._serialized_end=975
-  _SERVERCONFIG._serialized_start=51
-  _SERVERCONFIG._serialized_end=566
-  _MODELENTRY._serialized_start=568
-  _MODELENTRY._serialized_end=659
-  _TRANSCODERENTRY._serialized_start=661
-  _TRANSCODERENTRY._serialized_end=761
-  _CORPUSENTRY._serialized_start=763
-  _CORPUSENTRY._serialized_end=840
+  _SELFTESTPOLICY._serialized_start=1110
+  _SELFTESTPOLICY._serialized_end=1242
+  _SERVERCONFIG._serialized_start=77
+  _SERVERCONFIG._serialized_end=715
+  _BATCHING._serialized_start=717
+  _BATCHING._serialized_end=833
+  _MODELENTRY._serialized_start=835
+  _MODELENTRY._serialized_end=926
+  _TRANSCODERENTRY._serialized_start=928
+  _TRANSCODERENTRY._serialized_end=1028
+  _CORPUSENTRY._serialized_start=1030
+  _CORPUSENTRY._serialized_end=1107
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,202 @@
+#include "lib/kernels/dense_ops.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "lib/kernels/head_attention.h"
+#include "lib/kernels/matrix_product.h"
+#include "lib/kernels/normalize_vector.h"
+
+namespace superpose {
+namespace {
+
+constexpr int64_t kElementsPerChunk = 1 << 13;
+constexpr int64_t kQueriesPerTask = 240;
+// Less than this is not worth a second thread.
+constexpr int64_t kMultiplicationsPerThread = 1 << 18;
+
+void CheckFloats(std::initializer_list<const at::Tensor*> tensors) {
+  for (const at::Tensor* tensor : tensors) {
+    TORCH_CHECK(tensor->is_cpu() && tensor->scalar_type() == at::kFloat, "float32 tensors on one device are wanted");
+  }
+}
+
+void CheckContiguousPair(const at::Tensor& x, const at::Tensor& out) {
+  CheckFloats({&x, &out});
+  TORCH_CHECK(x.sizes() == out.sizes() && x.is_contiguous() && out.is_contiguous(),
+              "contiguous tensors of one size are wanted");
+}
+
+void CheckLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& out) {
+  CheckFloats({&x, &weight, &out});
+  TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && out.dim() == 2, "matrices are wanted");
+  TORCH_CHECK(x.size(1) == weight.size(0) && out.size(0) == x.size(0) && out.size(1) == weight.size(1), x.sizes(),
+              " times ", weight.sizes(), " is not ", out.sizes());
+  const auto consecutive = [](const at::Tensor& tensor, int64_t dim) {
+    return tensor.stride(dim) == 1 || tensor.size(dim) <= 1;
+  };
+  TORCH_CHECK(consecutive(x, 1) && consecutive(out, 1) && (consecutive(weight, 0) || consecutive(weight, 1)),
+              "elements of a row must be consecutive");
+  if (!bias.defined()) return;
+  CheckFloats({&bias});
+  TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(1) && bias.is_contiguous(), "bias must be float32 [",
+              weight.size(1), "]");
+}
+
+MatrixProduct ProductOf(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, LinearEnd end,
+                        const at::Tensor& out) {
+  const bool transposed = weight.stride(1) != 1 && weight.size(1) > 1;
+  return {.a = x.const_data_ptr<float>(),
+          .a_stride = x.stride(0),
+          .b = weight.const_data_ptr<float>(),
+          .b_stride = weight.stride(transposed ? 1 : 0),
+          .b_transposed = transposed,
+          .out = out.mutable_data_ptr<float>(),
+          .out_stride = out.stride(0),
+          .rows = out.size(0),
+          .columns = out.size(1),
+          .depth = x.size(1),
+          .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
+          .gelu = end == LinearEnd::kGeluTanh};
+}
+
+int64_t Parts(int64_t size, int64_t part) { return (size + part - 1) / part; }
+
+// How a product is divided among threads: into row_parts * column_parts rectangles.
+struct Grid {
+  int64_t row_parts = 1, column_parts = 1;
+};
+
+// The division whose largest rectangle costs least. What a thread copies before it multiplies counts, too.
+Grid GridOf(const MatrixProduct& product, const ProductTile& tile) {
+  const int64_t work = product.rows * product.columns * product.depth;
+  const int64_t threads = std::clamp<int64_t>(work / kMultiplicationsPerThread, 1, at::get_num_threads());
+  Grid best;
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (int64_t row_parts = 1; row_parts <= threads; ++row_parts) {
+    const int64_t column_parts = threads / row_parts;
+    const int64_t rows = Parts(Parts(product.rows, tile.rows), row_parts) * tile.rows;
+    const int64_t columns = Parts(Parts(product.columns, tile.columns), column_parts) * tile.columns;
+    const int64_t cost = rows * columns + 8 * (rows + columns);
+    if (cost >= least) continue;
+    least = cost;
+    best = {row_parts, column_parts};
+  }
+  return best;
+}
+
+MatrixProduct PartOf(const MatrixProduct& whole, const Grid& grid, const ProductTile& tile, int64_t index) {
+  const auto boundary = [](int64_t size, int64_t step, int64_t part, int64_t parts) {
+    return std::min(size, Parts(size, step) * part / parts * step);
+  };
+  const int64_t r = index / grid.column_parts, c = index % grid.column_parts;
+  const int64_t row = boundary(whole.rows, tile.rows, r, grid.row_parts);
+  const int64_t column = boundary(whole.columns, tile.columns, c, grid.column_parts);
+  MatrixProduct part = whole;
+  part.rows = boundary(whole.rows, tile.rows, r + 1, grid.row_parts) - row;
+  part.columns = boundary(whole.columns, tile.columns, c + 1, grid.column_parts) - column;
+  part.a += row * whole.a_stride;
+  part.b += column * (whole.b_transposed ? whole.b_stride : 1);
+  part.out += row * whole.out_stride + column;
+  if (whole.bias != nullptr) part.bias += column;
+  return part;
+}
+
+void LinearOnDevice(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, LinearEnd end,
+                    const at::Tensor& out) {
+  at::Tensor result = out;
+  if (bias.defined())
+    at::addmm_out(result, bias, x, weight);
+  else
+    at::mm_out(result, x, weight);
+  if (end == LinearEnd::kGeluTanh) at::gelu_out(result, result, "tanh");
+}
+
+at::Tensor AttentionByTorch(const at::Tensor& qkv, int64_t heads, double scale) {
+  // [sequences, positions, 3 d_model] -> three of [sequences, heads, positions, d_head]
+  const at::Tensor parts = qkv.view({qkv.size(0), qkv.size(1), 3, heads, -1}).permute({2, 0, 3, 1, 4});
+  const at::Tensor mixed = at::scaled_dot_product_attention(parts[0], parts[1], parts[2], /*attn_mask=*/{},
+                                                            /*dropout_p=*/0.0, /*is_causal=*/true, scale);
+  return mixed.transpose(1, 2).flatten(2);
+}
+
+}  // namespace
+
+void LinearInto(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, LinearEnd end,
+                const at::Tensor& out) {
+  if (!weight.is_cpu()) return LinearOnDevice(x, weight, bias, end, out);
+  CheckLinear(x, weight, bias, out);
+  if (out.numel() == 0) return;
+  const MatrixProduct product = ProductOf(x, weight, bias, end, out);
+  const ProductTile tile = TileOf();
+  const Grid grid = GridOf(product, tile);
+  at::parallel_for(0, grid.row_parts * grid.column_parts, 1, [&](int64_t first, int64_t last) {
+    for (int64_t index = first; index < last; ++index) MultiplyMatrices(PartOf(product, grid, tile, index));
+  });
+}
+
+void GeluTanhInto(const at::Tensor& x, const at::Tensor& out) {
+  if (!x.is_cpu()) {
+    at::Tensor result = out;
+    at::gelu_out(result, x, "tanh");
+    return;
+  }
+  CheckContiguousPair(x, out);
+  const float* from = x.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  at::parallel_for(0, Parts(x.numel(), kElementsPerChunk), 1, [&](int64_t first, int64_t last) {
+    const int64_t begin = first * kElementsPerChunk, end = std::min(last * kElementsPerChunk, x.numel());
+    GeluTanh(from + begin, to + begin, end - begin);
+  });
+}
+
+void NormalizeRowsInto(const at::Tensor& x, double epsilon, const at::Tensor& out) {
+  if (!x.is_cpu()) {
+    out.copy_(std::get<0>(at::native_layer_norm(x, {x.size(1)}, {}, {}, epsilon)));
+    return;
+  }
+  CheckContiguousPair(x, out);
+  TORCH_CHECK(x.dim() == 2, "matrices are wanted");
+  const int64_t n = x.size(1);
+  const float* from = x.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  at::parallel_for(0, x.size(0), 16, [&](int64_t first, int64_t last) {
+    for (int64_t r = first; r < last; ++r) NormalizeVector(from + r * n, n, epsilon, to + r * n);
+  });
+}
+
+void CausalAttentionInto(const at::Tensor& qkv, int64_t heads, double scale, const at::Tensor& out) {
+  TORCH_CHECK(qkv.dim() == 3 && qkv.is_contiguous() && out.is_contiguous() && qkv.size(2) == 3 * out.size(2) &&
+                  heads > 0 && out.size(2) % heads == 0 && qkv.numel() == 3 * out.numel(),
+              "queries, keys and values of all heads are wanted");
+  const int64_t sequences = qkv.size(0), positions = qkv.size(1), width = out.size(2), d_head = width / heads;
+  if (!qkv.is_cpu() || d_head > kMostHeadDimensions) {
+    out.copy_(AttentionByTorch(qkv, heads, scale));
+    return;
+  }
+  CheckFloats({&qkv, &out});
+  const float* from = qkv.const_data_ptr<float>();
+  float* to = out.mutable_data_ptr<float>();
+  const int64_t parts = Parts(positions, kQueriesPerTask);
+  at::parallel_for(0, sequences * heads * parts, 1, [&](int64_t first, int64_t last) {
+    for (int64_t task = first; task < last; ++task) {
+      const int64_t part = task % parts, head = task / parts % heads, sequence = task / parts / heads;
+      const float* q = from + sequence * positions * 3 * width + head * d_head;
+      AttendCausally({.q = q,
+                      .k = q + width,
+                      .v = q + 2 * width,
+                      .in_stride = 3 * width,
+                      .out = to + sequence * positions * width + head * d_head,
+                      .out_stride = width,
+                      .begin = part * kQueriesPerTask,
+                      .end = std::min((part + 1) * kQueriesPerTask, positions),
+                      .d_head = d_head,
+                      .scale = static_cast<float>(scale)});
+    }
+  });
+}
+
+}  // namespace superpose

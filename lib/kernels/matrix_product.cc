@@ -1,0 +1,181 @@
+#include "lib/kernels/matrix_product.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "lib/kernels/product_kernel.h"
+
+namespace superpose {
+namespace {
+
+constexpr int64_t kRowsAtOnce = 108;     // of the left factor: with kProductDepth 115 kB
+constexpr int64_t kColumnsAtOnce = 480;  // of the right factor: 480 kB. Both fit into a second-level cache.
+
+// A thread's copies of what it multiplies, in the order in which it is read.
+struct alignas(64) Buffers {
+  float a[(kRowsAtOnce + 16) * kProductStride] = {};
+  float b[kColumnsAtOnce * kProductDepth] = {};
+};
+
+Buffers& ThreadBuffers() {
+  thread_local const std::unique_ptr<Buffers> buffers = std::make_unique<Buffers>();
+  return *buffers;
+}
+
+template <typename Kernel>
+struct ProductLoops {
+  using Math = VectorMath<Kernel::kLanes>;
+  static constexpr int64_t kColumns = Kernel::kColumns;
+  static constexpr int64_t kLanes = Kernel::kLanes;
+  static_assert(kRowsAtOnce % Kernel::kRows == 0 && kColumnsAtOnce % kColumns == 0);
+
+  // A part of the sums of a part of the columns.
+  struct Part {
+    int64_t first_column, columns, first_k, depth;
+  };
+
+  // Columns [from, from + count) of b, `depth` terms, one term's columns after the other's; zeros up to kColumns.
+  static SUPERPOSE_INLINE void CopyColumns(const MatrixProduct& p, int64_t from, int64_t count, const Part& part,
+                                           float* to) {
+    if (count < kColumns) std::fill_n(to, part.depth * kColumns, 0.0f);
+    if (!p.b_transposed) {
+      const float* b = p.b + part.first_k * p.b_stride + from;
+      for (int64_t k = 0; k < part.depth; ++k, b += p.b_stride, to += kColumns) {
+        if (count == kColumns)  // a length that the compiler knows
+          std::memcpy(to, b, kColumns * sizeof(float));
+        else
+          std::memcpy(to, b, count * sizeof(float));
+      }
+      return;
+    }
+    const float* b = p.b + from * p.b_stride + part.first_k;
+    for (int64_t k = 0; k < part.depth; k += kLanes) {
+      const int64_t terms = std::min(kLanes, part.depth - k);
+      for (int64_t c = 0; c < count; ++c) {
+        for (int64_t i = 0; i < terms; ++i) to[(k + i) * kColumns + c] = b[c * p.b_stride + k + i];
+      }
+    }
+  }
+
+  static SUPERPOSE_INLINE void CopyRows(const MatrixProduct& p, int64_t first, int64_t count, const Part& part,
+                                        float* to) {
+    const float* a = p.a + first * p.a_stride + part.first_k;
+    for (int64_t r = 0; r < count; ++r) {
+      std::memcpy(to + r * kProductStride, a + r * p.a_stride, part.depth * sizeof(float));
+    }
+  }
+
+  // kColumns sums of a row become its results.
+  static SUPERPOSE_INLINE void Finish(const float* sums, const float* before, const float* bias, bool gelu,
+                                      float* out) {
+    for (int64_t c = 0; c < kColumns; c += kLanes) {
+      auto x = Math::Load(sums + c);
+      if (before != nullptr) x += Math::Load(before + c);
+      if (bias != nullptr) x += Math::Load(bias + c);
+      if (gelu) x = Math::GeluTanh(x);
+      Math::Store(out + c, x);
+    }
+  }
+
+  static SUPERPOSE_INLINE void FinishTile(const MatrixProduct& p, const Part& part, int64_t row, int64_t rows,
+                                          int64_t column, int64_t columns, const float* tile) {
+    const bool first = part.first_k == 0, last = part.first_k + part.depth == p.depth;
+    const float* bias = last && p.bias != nullptr ? p.bias + column : nullptr;
+    for (int64_t r = 0; r < rows; ++r) {
+      float* out = p.out + (row + r) * p.out_stride + column;
+      const float* sums = tile + r * kColumns;
+      if (columns == kColumns) {
+        Finish(sums, first ? nullptr : out, bias, last && p.gelu, out);
+        continue;
+      }
+      float before[kColumns] = {}, some_bias[kColumns] = {}, result[kColumns];
+      if (!first) std::copy_n(out, columns, before);
+      if (bias != nullptr) std::copy_n(bias, columns, some_bias);
+      Finish(sums, first ? nullptr : before, bias != nullptr ? some_bias : nullptr, last && p.gelu, result);
+      std::copy_n(result, columns, out);
+    }
+  }
+
+  // Whether b is read where it lies: copying pays only for more rows.
+  static bool InPlace(const MatrixProduct& p) { return p.rows <= Kernel::kRows && !p.b_transposed; }
+
+  static SUPERPOSE_INLINE void MultiplyRows(const MatrixProduct& p, const Part& part, int64_t first, int64_t count,
+                                            Buffers& buffers) {
+    CopyRows(p, first, count, part, buffers.a);
+    alignas(64) float tile[Kernel::kRows * kColumns];
+    for (int64_t c = 0; c < part.columns; c += kColumns) {
+      const int64_t column = part.first_column + c, columns = std::min(kColumns, part.columns - c);
+      const bool in_place = InPlace(p) && columns == kColumns;
+      const float* b = in_place ? p.b + part.first_k * p.b_stride + column : buffers.b + c * kProductDepth;
+      for (int64_t r = 0; r < count; r += Kernel::kRows) {
+        const int64_t rows = std::min(Kernel::kRows, count - r);
+        Kernel::MultiplyRows(rows, buffers.a + r * kProductStride, b, in_place ? p.b_stride : kColumns, part.depth,
+                             tile);
+        FinishTile(p, part, first + r, rows, column, columns, tile);
+      }
+    }
+  }
+
+  static SUPERPOSE_INLINE void Multiply(const MatrixProduct& p) {
+    Buffers& buffers = ThreadBuffers();
+    for (int64_t column = 0; column < p.columns; column += kColumnsAtOnce) {
+      // One round even where there is nothing to add up: the bias is still due.
+      for (int64_t k = 0; k == 0 || k < p.depth; k += kProductDepth) {
+        const Part part{column, std::min(kColumnsAtOnce, p.columns - column), k, std::min(kProductDepth, p.depth - k)};
+        for (int64_t c = 0; c < part.columns; c += kColumns) {
+          const int64_t count = std::min(kColumns, part.columns - c);
+          if (InPlace(p) && count == kColumns) continue;
+          CopyColumns(p, column + c, count, part, buffers.b + c * kProductDepth);
+        }
+        for (int64_t row = 0; row < p.rows; row += kRowsAtOnce) {
+          MultiplyRows(p, part, row, std::min(kRowsAtOnce, p.rows - row), buffers);
+        }
+      }
+    }
+  }
+};
+
+template <int lanes>
+SUPERPOSE_INLINE void GeluLoop(const float* x, float* out, int64_t n) {
+  using Math = VectorMath<lanes>;
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) Math::Store(out + i, Math::GeluTanh(Math::Load(x + i)));
+  if (i == n) return;
+  float last[lanes] = {};
+  std::copy_n(x + i, n - i, last);
+  Math::Store(last, Math::GeluTanh(Math::Load(last)));
+  std::copy_n(last, n - i, out + i);
+}
+
+#if SUPERPOSE_HAS_VECTOR_LEVELS
+SUPERPOSE_AVX512 void MultiplyAvx512(const MatrixProduct& p) { ProductLoops<Avx512Product>::Multiply(p); }
+SUPERPOSE_AVX2 void MultiplyAvx2(const MatrixProduct& p) { ProductLoops<Avx2Product>::Multiply(p); }
+SUPERPOSE_AVX512 void GeluAvx512(const float* x, float* out, int64_t n) { GeluLoop<16>(x, out, n); }
+SUPERPOSE_AVX2 void GeluAvx2(const float* x, float* out, int64_t n) { GeluLoop<8>(x, out, n); }
+#endif
+
+}  // namespace
+
+void MultiplyMatrices(const MatrixProduct& product, VectorLevel level) {
+#if SUPERPOSE_HAS_VECTOR_LEVELS
+  if (level == VectorLevel::kAvx512) return MultiplyAvx512(product);
+  if (level == VectorLevel::kAvx2) return MultiplyAvx2(product);
+#endif
+  ProductLoops<PlainProduct>::Multiply(product);
+}
+
+ProductTile TileOf(VectorLevel level) {
+  if (level == VectorLevel::kAvx512) return {Avx512Product::kRows, Avx512Product::kColumns};
+  if (level == VectorLevel::kAvx2) return {Avx2Product::kRows, Avx2Product::kColumns};
+  return {PlainProduct::kRows, PlainProduct::kColumns};
+}
+
+void GeluTanh(const float* x, float* out, int64_t n, VectorLevel level) {
+#if SUPERPOSE_HAS_VECTOR_LEVELS
+  if (level == VectorLevel::kAvx512) return GeluAvx512(x, out, n);
+  if (level == VectorLevel::kAvx2) return GeluAvx2(x, out, n);
+#endif
+  GeluLoop<4>(x, out, n);
+}
+
+}  // namespace superpose
