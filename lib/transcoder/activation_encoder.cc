@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "lib/kernels/dense_ops.h"
 #include "lib/transcoder/compress.h"
 #include "lib/transcoder/int8_prefilter.h"
 
@@ -59,13 +60,13 @@ void ActivationEncoder::EncodeOnDevice() {
 }
 
 void ActivationEncoder::EncodeDense() {
-  if (!centred_.defined()) centred_ = NextRows(kMostRows);
+  if (!centred_.defined()) centred_ = NextRows(kMostRows).contiguous();
   const int64_t rows = centred_.size(0), d_sae = transcoder_.d_sae();
   const int64_t begin = next_feature_, end = std::min(begin + TileFeatures(rows, d_sae), d_sae);
   const int64_t entries = rows * (end - begin);
   if (!products_.defined() || products_.numel() < entries) products_ = at::empty({entries}, x_hat_.options());
-  at::Tensor tile = products_.slice(0, 0, entries).view({rows, end - begin});
-  at::mm_out(tile, centred_, transcoder_.tensor("W_enc").slice(1, begin, end));
+  const at::Tensor tile = products_.slice(0, 0, entries).view({rows, end - begin});
+  LinearInto(centred_, transcoder_.tensor("W_enc").slice(1, begin, end), /*bias=*/{}, LinearEnd::kNothing, tile);
   parts_.push_back(CompressAbove(tile, transcoder_.active_above().slice(0, begin, end),
                                  transcoder_.tensor("b_enc").slice(0, begin, end)));
   next_feature_ = end;

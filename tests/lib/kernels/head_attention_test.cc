@@ -19,7 +19,7 @@ struct Head {
   int64_t positions, d_head;
   std::vector<float> qkv;
   Head(int64_t positions, int64_t d_head) : positions(positions), d_head(d_head), qkv(positions * 3 * d_head) {
-    std::mt19937 generator(5);
+    std::mt19937 generator(static_cast<unsigned>(d_head));
     std::normal_distribution<float> normal;
     for (float& value : qkv) value = normal(generator);
   }
