@@ -1,15 +1,14 @@
 #include "lib/kernels/matrix_product.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
-#include <string>
 #include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/lib/kernels/vector_levels.h"
 
 namespace superpose {
 namespace {
@@ -62,20 +61,8 @@ struct Problem {
   }
 };
 
-std::vector<VectorLevel> Levels() {
-  std::vector<VectorLevel> levels = {VectorLevel::kPlain};
-  if (BestVectorLevel() >= VectorLevel::kAvx2) levels.push_back(VectorLevel::kAvx2);
-  if (BestVectorLevel() >= VectorLevel::kAvx512) levels.push_back(VectorLevel::kAvx512);
-  return levels;
-}
-
-std::string NameOf(const testing::TestParamInfo<VectorLevel>& info) {
-  constexpr std::array<const char*, 3> kNames = {"Plain", "Avx2", "Avx512"};
-  return kNames[static_cast<size_t>(info.param)];
-}
-
 class MatrixProductTest : public testing::TestWithParam<VectorLevel> {};
-INSTANTIATE_TEST_SUITE_P(Levels, MatrixProductTest, testing::ValuesIn(Levels()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Levels, MatrixProductTest, testing::ValuesIn(RunnableLevels()), NameOfLevel);
 
 // One, a tile, one more and one less than tiles, blocks of rows, columns and terms.
 TEST_P(MatrixProductTest, EqualsTheSumOfEveryShape) {

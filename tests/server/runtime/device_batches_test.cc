@@ -95,6 +95,15 @@ class DeviceBatchesTest : public testing::Test {
     held.Wait();
   }
   void Release() { release_.Notify(); }
+  // Submits them while something else runs, and waits until each has run, well, and nothing runs any more.
+  void RunHeldUp(const std::vector<const char*>& names) {
+    Hold();
+    std::vector<std::shared_ptr<Caller>> callers;
+    for (const char* name : names) callers.push_back(Submit(name));
+    Release();
+    for (const auto& caller : callers) EXPECT_OK(caller->Wait());
+    Settle();
+  }
   // Nothing runs any more.
   void Settle() {
     EXPECT_OK(executor_->RunAndWait([] { return absl::OkStatus(); }));
@@ -127,11 +136,7 @@ void Caller::Run(const absl::Status& status) {
 }
 
 TEST_F(DeviceBatchesTest, ThoseThatWaitAtTheSameTimeRunTogether) {
-  Hold();
-  const auto a = Submit("a"), b = Submit("b"), c = Submit("c");
-  Release();
-  for (const auto& caller : {a, b, c}) EXPECT_OK(caller->Wait());
-  Settle();
+  RunHeldUp({"a", "b", "c"});
   EXPECT_THAT(ran_, ElementsAre("a+b+c"));
   EXPECT_THAT(computed_, ElementsAre("a", "b", "c"));
   EXPECT_THAT(metrics_.Text(), HasSubstr("superpose_batch_requests_sum 3\n"));
@@ -180,12 +185,7 @@ TEST_F(DeviceBatchesTest, ABatchThatIsTooLargeForTheMemoryRunsByHalves) {
   together_ = [](size_t size) {
     return size > 2 ? ResourceExhausted(reason::kOutOfMemory, "too many") : absl::OkStatus();
   };
-  Hold();
-  std::vector<std::shared_ptr<Caller>> callers;
-  for (const char* name : {"a", "b", "c", "d", "e"}) callers.push_back(Submit(name));
-  Release();
-  for (const auto& caller : callers) EXPECT_OK(caller->Wait());
-  Settle();
+  RunHeldUp({"a", "b", "c", "d", "e"});
   EXPECT_THAT(ran_, ElementsAre("a+b+c+d+e", "a+b", "c+d"));
   EXPECT_THAT(computed_, ElementsAre("a", "b", "c", "d", "e"));
   EXPECT_THAT(metrics_.Text(), HasSubstr("superpose_split_batches_total 1\n"));
@@ -194,22 +194,14 @@ TEST_F(DeviceBatchesTest, ABatchThatIsTooLargeForTheMemoryRunsByHalves) {
 
 TEST_F(DeviceBatchesTest, WhereNothingFitsTogetherEachRunsAlone) {
   together_ = [](size_t) { return ResourceExhausted(reason::kMemoryExceeded, "too many"); };
-  Hold();
-  const auto a = Submit("a"), b = Submit("b"), c = Submit("c"), d = Submit("d");
-  Release();
-  for (const auto& caller : {a, b, c, d}) EXPECT_OK(caller->Wait());
-  Settle();
+  RunHeldUp({"a", "b", "c", "d"});
   EXPECT_THAT(ran_, ElementsAre("a+b+c+d", "a+b", "c+d"));
   EXPECT_THAT(computed_, ElementsAre("a", "b", "c", "d"));
 }
 
 TEST_F(DeviceBatchesTest, WhereABatchFailsOtherwiseEachRunsAloneAtOnce) {
   together_ = [](size_t) { return InternalError(reason::kComputeFailed, "one of them is at fault"); };
-  Hold();
-  const auto a = Submit("a"), b = Submit("b"), c = Submit("c"), d = Submit("d");
-  Release();
-  for (const auto& caller : {a, b, c, d}) EXPECT_OK(caller->Wait());
-  Settle();
+  RunHeldUp({"a", "b", "c", "d"});
   EXPECT_THAT(ran_, ElementsAre("a+b+c+d"));
   EXPECT_THAT(computed_, ElementsAre("a", "b", "c", "d"));
 }
