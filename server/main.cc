@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
       ->required();
   app.add_flag("--check", only_check, "Read the config, load the files that it names, and exit: 0 if all is well");
   CLI11_PARSE(app, argc, argv);
-  superpose::KeepFreedPages();
+  superpose::ConfigureAllocator();
   const absl::Status status = superpose::Run(config_path, only_check);
   if (status.ok()) return 0;
   absl::FPrintF(stderr, "superposed: %s (%s, %s)\n", status.message(), absl::StatusCodeToString(status.code()),

@@ -103,6 +103,7 @@ absl::Status Server::OpenStorage() {
   job_store_ = std::make_unique<SqliteJobStore>(database_.get());
   midcoder_store_ = std::make_unique<MidcoderStore>(data_folder_.get(), database_.get());
   snapshot_store_ = std::make_unique<SnapshotStore>(data_folder_.get(), database_.get());
+  factorization_store_ = std::make_unique<FactorizationStore>(data_folder_.get(), database_.get());
   return absl::OkStatus();
 }
 
@@ -152,6 +153,7 @@ absl::Status Server::StartJobs() {
   SUPERPOSE_ASSIGN_OR_RETURN(jobs_, DurableJobManager::Create(options, {.store = job_store_.get(),
                                                                         .midcoders = midcoder_store_.get(),
                                                                         .snapshots = snapshot_store_.get(),
+                                                                        .factorizations = factorization_store_.get(),
                                                                         .folder = data_folder_.get(),
                                                                         .registry = registry_.get(),
                                                                         .executor = executor_.get(),
@@ -164,6 +166,7 @@ absl::Status Server::StartJobs() {
 void Server::MakeServices() {
   MakePromptServices();
   MakeMidcoderServices();
+  MakeAnalysisServices();
   server_service_ = std::make_unique<ServerServiceImpl>(Info(), budget_.get(), &metrics_);
   model_loading_ = std::make_unique<ModelLoading>(
       ModelLoading::Parts{.registry = registry_.get(),
@@ -194,6 +197,7 @@ void Server::MakeServices() {
                                                                       .jobs = job_store_.get(),
                                                                       .midcoders = midcoder_store_.get(),
                                                                       .snapshots = snapshot_store_.get(),
+                                                                      .factorizations = factorization_store_.get(),
                                                                       .budget = budget_.get(),
                                                                       .executor = executor_.get()}),
                                                         &storage_worker_, &metrics_);
@@ -228,6 +232,16 @@ void Server::MakeMidcoderServices() {
                                                                        .worker = &storage_worker_,
                                                                        .loading_worker = &loading_worker_,
                                                                        .metrics = &metrics_});
+}
+
+void Server::MakeAnalysisServices() {
+  const AnalysisSources sources{
+      .registry = registry_.get(), .snapshots = snapshot_store_.get(), .factorizations = factorization_store_.get()};
+  analysis_desk_ = std::make_unique<AnalysisDesk>(AnalysisDesk::Parts{.sources = sources,
+                                                                      .budget = budget_.get(),
+                                                                      .jobs = jobs_.get(),
+                                                                      .job_store = job_store_.get(),
+                                                                      .executor = executor_.get()});
   statistics_service_ =
       std::make_unique<StatisticsServiceImpl>(StatisticsServiceImpl::Parts{.registry = registry_.get(),
                                                                            .budget = budget_.get(),
@@ -235,9 +249,26 @@ void Server::MakeMidcoderServices() {
                                                                            .job_store = job_store_.get(),
                                                                            .midcoders = midcoder_store_.get(),
                                                                            .snapshots = snapshot_store_.get(),
-                                                                           .executor = executor_.get(),
+                                                                           .desk = analysis_desk_.get(),
                                                                            .worker = &storage_worker_,
                                                                            .metrics = &metrics_});
+  factorization_importer_ =
+      std::make_unique<FactorizationImporter>(FactorizationImporter::Parts{.factorizations = factorization_store_.get(),
+                                                                           .uploads = upload_store_.get(),
+                                                                           .clock = &clock_,
+                                                                           .budget = budget_.get()});
+  factorization_exporter_ = std::make_unique<FactorizationExporter>(data_folder_.get(), factorization_store_.get());
+  factorization_service_ = std::make_unique<FactorizationServiceImpl>(
+      FactorizationServiceImpl::Parts{.sources = sources,
+                                      .budget = budget_.get(),
+                                      .jobs = jobs_.get(),
+                                      .job_store = job_store_.get(),
+                                      .desk = analysis_desk_.get(),
+                                      .importer = factorization_importer_.get(),
+                                      .exporter = factorization_exporter_.get(),
+                                      .worker = &storage_worker_,
+                                      .loading_worker = &loading_worker_,
+                                      .metrics = &metrics_});
 }
 
 v1::GetServerInfoResponse Server::Info() const {
@@ -248,7 +279,8 @@ v1::GetServerInfoResponse Server::Info() const {
   info.set_threads(config_.threads());
   info.set_max_unary_tokens(config_.max_unary_tokens());
   info.set_max_message_bytes(Limits().max_message_bytes);
-  for (const char* capability : {"activations", "midcoders", "prompts", "statistics", "jobs", "tensors"})
+  for (const char* capability :
+       {"activations", "midcoders", "prompts", "statistics", "factorizations", "jobs", "tensors"})
     info.add_capabilities(capability);
   SetTimestamp(clock_.Now(), info.mutable_start_time());
   return info;
@@ -263,15 +295,11 @@ absl::Status Server::Listen() {
   grpc::ServerBuilder builder;
   SetUp(&builder);
   const std::vector<NamedService> services = {
-      Named<v1::ServerService>(server_service_),
-      Named<v1::ModelService>(model_service_),
-      Named<v1::CorpusService>(corpus_service_),
-      Named<v1::UploadService>(upload_service_),
-      Named<v1::FeatureService>(feature_service_),
-      Named<v1::MidcoderService>(midcoder_service_),
-      Named<v1::StatisticsService>(statistics_service_),
-      Named<v1::PromptService>(prompt_service_),
-      Named<v1::JobService>(job_service_),
+      Named<v1::ServerService>(server_service_),         Named<v1::ModelService>(model_service_),
+      Named<v1::CorpusService>(corpus_service_),         Named<v1::UploadService>(upload_service_),
+      Named<v1::FeatureService>(feature_service_),       Named<v1::MidcoderService>(midcoder_service_),
+      Named<v1::StatisticsService>(statistics_service_), Named<v1::FactorizationService>(factorization_service_),
+      Named<v1::PromptService>(prompt_service_),         Named<v1::JobService>(job_service_),
       Named<v1::TensorService>(tensor_service_),
   };
   for (const NamedService& named : services) builder.RegisterService(named.service);

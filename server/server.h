@@ -9,8 +9,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/corpora/corpus_store.h"
+#include "server/factorization_files/factorization_exporter.h"
+#include "server/factorization_files/factorization_importer.h"
 #include "server/jobs/data_folder.h"
 #include "server/jobs/database.h"
+#include "server/jobs/factorization_store.h"
 #include "server/jobs/job_manager.h"
 #include "server/jobs/job_store.h"
 #include "server/jobs/midcoder_store.h"
@@ -19,7 +22,9 @@
 #include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/runtime/worker.h"
+#include "server/services/analysis_desk.h"
 #include "server/services/corpus_service.h"
+#include "server/services/factorization_service.h"
 #include "server/services/feature_service.h"
 #include "server/services/job_service.h"
 #include "server/services/midcoder_service.h"
@@ -64,6 +69,7 @@ class Server {
   void MakeServices();
   void MakePromptServices();
   void MakeMidcoderServices();
+  void MakeAnalysisServices();
   absl::Status Listen();
   // Ends all calls and connections.
   void Drain();
@@ -78,6 +84,7 @@ class Server {
   std::unique_ptr<JobStore> job_store_;
   std::unique_ptr<MidcoderStore> midcoder_store_;
   std::unique_ptr<SnapshotStore> snapshot_store_;
+  std::unique_ptr<FactorizationStore> factorization_store_;
   std::unique_ptr<UploadStore> upload_store_;
   c10::Device device_ = c10::Device(c10::kCPU);
   std::unique_ptr<MemoryBudget> budget_;
@@ -98,7 +105,11 @@ class Server {
   std::unique_ptr<MidcoderImporter> midcoder_importer_;
   std::unique_ptr<MidcoderExporter> midcoder_exporter_;
   std::unique_ptr<MidcoderServiceImpl> midcoder_service_;
+  std::unique_ptr<AnalysisDesk> analysis_desk_;
   std::unique_ptr<StatisticsServiceImpl> statistics_service_;
+  std::unique_ptr<FactorizationImporter> factorization_importer_;
+  std::unique_ptr<FactorizationExporter> factorization_exporter_;
+  std::unique_ptr<FactorizationServiceImpl> factorization_service_;
   std::unique_ptr<PromptServiceImpl> prompt_service_;
   std::unique_ptr<JobServiceImpl> job_service_;
   std::unique_ptr<TensorServiceImpl> tensor_service_;

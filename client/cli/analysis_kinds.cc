@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "absl/strings/str_cat.h"
+#include "client/cli/direction_choice.h"
 #include "client/cli/enum_option.h"
 #include "client/cli/feature_selector.h"
 
@@ -198,14 +199,6 @@ constexpr char kQuantities[] =
     "  jaccard               f_ij / (f_i + f_j - f_ij)\n"
     "  cosine                of the activations\n";
 
-constexpr char kMethods[] =
-    "A decoder is predicted as (c * W_eff) W_out, with z the feature's activation and g the gates:\n"
-    "  act-gate       c = E[z g | z > 0]: the reference's\n"
-    "  gate           c = P(g | z > 0)\n"
-    "  least-squares  c = E[z^2 g] / E[z^2]: the one that has the decoder's scale\n"
-    "  gaussian       c = P(g | z > 0) as the noise model has it\n"
-    "  no-gate        c = 1\n";
-
 // Frequencies and gates of a snapshot of any model.
 std::vector<AnalysisKind> FeatureKinds() {
   return {
@@ -243,17 +236,17 @@ std::vector<AnalysisKind> FeatureKinds() {
 std::vector<AnalysisKind> DecoderKinds() {
   return {
       {"predicted-decoders", "Decoders as the midcoder predicts them beside the real ones; highest cosine first",
-       kMethods,
+       kPredictionMethods,
        "  superpose analyze ab12 predicted-decoders --features band:-3,-2.5 --method least-squares\n"
        "  superpose analyze ab12 predicted-decoders --features 17,23 --vectors -o folder",
        "cosine", AddPredictedDecoders},
-      {"similarities", "The largest cosine of each decoder with another", kMethods,
+      {"similarities", "The largest cosine of each decoder with another", kPredictionMethods,
        "  superpose analyze ab12 similarities --features band:-3,-2.5 --other-features live\n"
        "  superpose analyze ab12 similarities --features 0:500 --kind predicted -o cosines.npy",
        "values", AddSimilarities,
        [](v1::AnalysisSpec* spec) { spec->mutable_decoder_similarities()->set_values(true); }},
-      {"neighbors", "The decoders nearest to one", kMethods, "  superpose analyze ab12 neighbors --feature 17 -k 10",
-       "block", AddNeighbors},
+      {"neighbors", "The decoders nearest to one", kPredictionMethods,
+       "  superpose analyze ab12 neighbors --feature 17 -k 10", "block", AddNeighbors},
       {"units", "The hidden units of a feature, or the features of a hidden unit",
        "By the weight |W_eff| P(g | z > 0); participation_ratio says over how many it is spread.\n",
        "  superpose analyze ab12 units --feature 17\n"

@@ -1,17 +1,12 @@
 #include <CLI/Formatter.hpp>
-#include <cstdint>
 #include <memory>
 #include <string>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "client/cli/analysis_kinds.h"
-#include "client/cli/analysis_output.h"
-#include "client/cli/analysis_table.h"
+#include "client/cli/analysis_run.h"
 #include "client/cli/arguments.h"
 #include "client/cli/feature_selector.h"
-#include "client/cli/follow_job.h"
-#include "client/cli/format.h"
 #include "client/cli/verbs.h"
 
 namespace superpose::cli {
@@ -20,8 +15,7 @@ namespace {
 struct Question {
   AnalysisKind kind;
   v1::AnalysisSpec spec;
-  int64_t limit = 20;
-  std::string output;
+  AnalysisView view;
 };
 
 // The help says how a verb is called: CLI11 would put a question before the snapshot, or leave that out.
@@ -35,47 +29,12 @@ class CallFormatter : public CLI::Formatter {
   }
 };
 
-absl::Status Write(const Question& question, const client::AnalysisAnswer& answer, Session* session) {
-  TensorFiles files;
-  if (!question.output.empty()) {
-    absl::StatusOr<TensorFiles> written = WriteTensors(answer, question.kind.main_tensor, question.output);
-    if (!written.ok()) return written.status();
-    files = *std::move(written);
-  }
-  if (session->json()) {
-    session->out() << AnswerToJson(answer, files);
-    return absl::OkStatus();
-  }
-  if (files.empty()) session->out() << AnalysisReport(answer, question.limit, session->terminal().out_width);
-  for (const v1::ResultTensor& tensor : answer.result.tensors()) {
-    const auto file = files.find(tensor.info().name());
-    if (file != files.end()) session->out() << file->second << ": " << FormatTensor(tensor.info()) << "\n";
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<ExitCode> RunAnalyze(const Question& question, const std::string& snapshot, Session& session) {
-  const absl::StatusOr<Client> client = session.Connect();
-  if (!client.ok()) return client.status();
+absl::StatusOr<ExitCode> RunAnalyze(const Question& question, const std::string& snapshot, Session* session) {
   v1::AnalysisSpec spec = question.spec;
   spec.set_snapshot(FullName("snapshots", snapshot));
-  const bool one_file = absl::EndsWith(question.output, ".npy");
-  if (one_file && question.kind.want_main_tensor != nullptr) question.kind.want_main_tensor(&spec);
-  absl::StatusOr<v1::AnalyzeSnapshotResponse> response = client->AnalyzeSnapshot(spec);
-  if (!response.ok()) return response.status();
-  std::string job;
-  if (response->has_job()) {
-    job = response->job().name();
-    absl::StatusOr<Followed> followed = FollowJob(*client, job, &session);
-    if (!followed.ok()) return followed.status();
-    if (followed->code != ExitCode::kOk) return followed->code;
-    *response->mutable_result() = std::move(*followed->job.mutable_analysis());
-  }
-  const absl::StatusOr<client::AnalysisAnswer> answer =
-      client->ReadAnalysis(std::move(*response->mutable_result()), job);
-  if (!answer.ok()) return answer.status();
-  if (absl::Status status = Write(question, *answer, &session); !status.ok()) return status;
-  return ExitCode::kOk;
+  const bool wants_main = WantsMainTensor(question.view) && question.kind.want_main_tensor != nullptr;
+  if (wants_main) question.kind.want_main_tensor(&spec);
+  return RunAnalysis(spec, question.view, session);
 }
 
 void AddKind(CLI::App* analyze, const AnalysisKind& kind, const std::shared_ptr<std::string>& snapshot,
@@ -84,14 +43,8 @@ void AddKind(CLI::App* analyze, const AnalysisKind& kind, const std::shared_ptr<
   auto question = std::make_shared<Question>();
   question->kind = kind;
   kind.add(verb, &question->spec);
-  verb->add_option("--limit", question->limit, "Rows to print; 0 for all")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  verb->add_option("-o,--output", question->output,
-                   absl::StrCat("Write the tensors as NumPy files to this folder; ", kind.main_tensor,
-                                " alone where it ends in .npy"))
-      ->type_name("FILE");
+  question->view.main_tensor = kind.main_tensor;
+  AddViewOptions(verb, kind.main_tensor, &question->view);
   verb->formatter(std::make_shared<CallFormatter>());
   const bool selects = verb->get_option_no_throw("--features") != nullptr;
   verb->footer(absl::StrCat(kind.explanation, selects ? kSelectorForms : "", "Examples:\n", kind.examples));
@@ -100,7 +53,7 @@ void AddKind(CLI::App* analyze, const AnalysisKind& kind, const std::shared_ptr<
     const bool of_nothing = question->spec.has_ranked_units() &&
                             question->spec.ranked_units().of_case() == v1::RankedUnitsAnalysis::OF_NOT_SET;
     if (of_nothing) throw CLI::RequiredError("--feature or --unit");
-    *action = [question, snapshot](Session& session) { return RunAnalyze(*question, *snapshot, session); };
+    *action = [question, snapshot](Session& session) { return RunAnalyze(*question, *snapshot, &session); };
   });
 }
 

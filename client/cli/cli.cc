@@ -17,7 +17,8 @@
 namespace superpose::cli {
 namespace {
 
-constexpr char kDescription[] = "Asks a Superpose server: feature activations, midcoder training, statistics, jobs.";
+constexpr char kDescription[] =
+    "Asks a Superpose server: feature activations, midcoder training, statistics, factorizations, jobs.";
 
 constexpr char kFooter[] =
     R"(superpose VERB --help explains a verb, with an example. A first round:
@@ -29,7 +30,7 @@ Exit codes, on which scripts can rely:
   0    done
   1    failed, with a message on standard error
   2    the command line is wrong; nothing was asked of the server
-  3    the model, corpus, midcoder, snapshot, tensor, file or job is not there
+  3    the model, corpus, midcoder, snapshot, factorization, tensor, file or job is not there
   4    no server answers, or it went away
   5    the job that was waited for failed or was cancelled
   6    --timeout passed
@@ -94,10 +95,10 @@ std::unique_ptr<Program> MakeProgram() {
   app.fallthrough();
   app.require_subcommand(1);
   AddGlobalOptions(program.get());
-  for (auto add :
-       {AddInfo,     AddModels,  AddLoad,    AddUnload,   AddCorpora,   AddActivations, AddNext,      AddIntervene,
-        AddTrain,    AddCollect, AddAnalyze, AddEvaluate, AddMidcoders, AddHistory,     AddSnapshots, AddTensor,
-        AddTokenize, AddJobs,    AddJob,     AddWatch,    AddCancel,    AddDelete}) {
+  for (auto add : {AddInfo,      AddModels,    AddLoad,    AddUnload,   AddCorpora,  AddActivations, AddNext,
+                   AddIntervene, AddTrain,     AddCollect, AddAnalyze,  AddEvaluate, AddMidcoders,   AddHistory,
+                   AddSnapshots, AddFactorize, AddExplain, AddSpectrum, AddWhiten,   AddGram,        AddFactorizations,
+                   AddTensor,    AddTokenize,  AddJobs,    AddJob,      AddWatch,    AddCancel,      AddDelete}) {
     add(&app, &program->action);
   }
   for (CLI::App* verb : app.get_subcommands({})) verb->group("Verbs");

@@ -131,7 +131,7 @@ void AddCollect(CLI::App* app, Action* action) {
   AddTokenOptions(verb, options.get());
   AddStatisticsOptions(verb, &options->statistics);
   AddEnumOption(verb, "--gate", &options->gate, "Whose gates [midcoder where there is one, else model]", "GATE");
-  AddLabelOption(verb, &options->labels);
+  AddLabelOption(verb, "the snapshots", &options->labels);
   AddSubmitOptions(verb, &options->submit);
   verb->add_flag("--estimate", options->estimate, "Only say what it would take in memory and on the disk");
   verb->footer(std::string(kSelectorForms) + kExamples);

@@ -9,7 +9,7 @@ enum class ExitCode {
   kFailed = 1,
   // The command line is wrong; nothing was asked of the server.
   kUsage = 2,
-  // The model, corpus, midcoder, snapshot, tensor, file or job does not exist.
+  // The model, corpus, midcoder, snapshot, factorization, tensor, file or job does not exist.
   kNotFound = 3,
   // No server answers, or it went away.
   kUnavailable = 4,

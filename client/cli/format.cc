@@ -16,6 +16,31 @@
 #include "client/cpp/tensor.h"
 
 namespace superpose::cli {
+namespace {
+
+// What a question is put to.
+std::string SubjectOf(const v1::AnalysisSpec& spec) {
+  switch (spec.analysis_case()) {
+    case v1::AnalysisSpec::kGram:
+      return FormatDirections(spec.gram().directions());
+    case v1::AnalysisSpec::kSpectrum:
+      return FormatDirections(spec.spectrum().directions());
+    case v1::AnalysisSpec::kWhitening:
+      return FormatDirections(spec.whitening().directions());
+    case v1::AnalysisSpec::kFactorsOfDecoder:
+      return spec.factors_of_decoder().factorization();
+    case v1::AnalysisSpec::kDecodersOfFactor:
+      return spec.decoders_of_factor().factorization();
+    case v1::AnalysisSpec::kSharedFactors:
+      return spec.shared_factors().factorization();
+    case v1::AnalysisSpec::kFactorMatch:
+      return spec.factor_match().factorization();
+    default:
+      return spec.snapshot();
+  }
+}
+
+}  // namespace
 
 std::string FormatCount(int64_t count) {
   std::string digits = absl::StrCat(count);
@@ -67,6 +92,11 @@ std::string FormatProgress(const v1::JobProgress& progress) {
   return absl::StrCat(FormatCount(progress.done()), total, progress.unit().empty() ? "" : " ", progress.unit());
 }
 
+std::string FormatDirections(const v1::DirectionSource& directions) {
+  if (!directions.factorization().empty()) return directions.factorization();
+  return directions.transcoder().empty() ? directions.snapshot() : directions.transcoder();
+}
+
 std::string FormatWork(const v1::Job& job) {
   if (job.has_train_midcoder()) return absl::StrCat("train ", absl::StrJoin(job.train_midcoder().transcoders(), ", "));
   if (job.has_evaluate_midcoder()) return absl::StrCat("evaluate ", job.evaluate_midcoder().midcoder());
@@ -74,6 +104,9 @@ std::string FormatWork(const v1::Job& job) {
     return absl::StrCat("collect statistics of ", absl::StrJoin(job.collect_statistics().transcoders(), ", "));
   }
   if (job.has_merge_snapshots()) return absl::StrCat("merge ", absl::StrJoin(job.merge_snapshots().snapshots(), ", "));
+  if (job.has_factorize_decoders()) {
+    return absl::StrCat("factorize ", FormatDirections(job.factorize_decoders().directions()));
+  }
   return job.has_analyze_snapshot() ? FormatQuestion(job.analyze_snapshot()) : "";
 }
 
@@ -81,7 +114,7 @@ std::string FormatQuestion(const v1::AnalysisSpec& spec) {
   const google::protobuf::FieldDescriptor* kind =
       spec.GetReflection()->GetOneofFieldDescriptor(spec, spec.GetDescriptor()->FindOneofByName("analysis"));
   const std::string what = kind == nullptr ? "analysis" : absl::StrReplaceAll(kind->name(), {{"_", " "}});
-  return absl::StrCat(what, " of ", spec.snapshot());
+  return absl::StrCat(what, " of ", SubjectOf(spec));
 }
 
 std::string FormatTensor(const v1::TensorInfo& tensor) {

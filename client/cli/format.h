@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "superpose/v1/direction.pb.h"
 #include "superpose/v1/job.pb.h"
 #include "superpose/v1/tensor.pb.h"
 
@@ -30,9 +31,11 @@ std::string FormatDuration(const google::protobuf::Duration& duration);
 std::string FormatState(v1::JobState state);
 // "420/1,000 steps"; "" while nothing is known.
 std::string FormatProgress(const v1::JobProgress& progress);
-// "train models/-/layers/2", "evaluate midcoders/..", "collect statistics of models/-/layers/2", ..: what a job does.
+// "models/-/layers/2", "snapshots/..", "factorizations/..": what directions they are of.
+std::string FormatDirections(const v1::DirectionSource& directions);
+// "train models/-/layers/2", "evaluate midcoders/..", "factorize models/-/layers/2", ..: what a job does.
 std::string FormatWork(const v1::Job& job);
-// "predicted decoders of snapshots/..".
+// "predicted decoders of snapshots/..", "spectrum of models/-/layers/2", "factor match of factorizations/..".
 std::string FormatQuestion(const v1::AnalysisSpec& spec);
 // "float32 [256, 128]".
 std::string FormatTensor(const v1::TensorInfo& tensor);

@@ -57,6 +57,7 @@ std::string ResultOf(const v1::Job& job) {
   if (job.has_trained_midcoders()) return absl::StrJoin(job.trained_midcoders().midcoders(), ", ");
   if (job.has_evaluation()) return absl::StrCat("evaluation of ", job.evaluation().midcoder());
   if (job.has_collected_snapshots()) return absl::StrJoin(job.collected_snapshots().snapshots(), ", ");
+  if (job.has_factorization()) return job.factorization().factorization();
   if (job.has_analysis()) {
     return absl::StrJoin(job.analysis().tensors(), ", ", [](std::string* out, const v1::ResultTensor& tensor) {
       absl::StrAppend(out, tensor.info().name(), " ", FormatTensor(tensor.info()));

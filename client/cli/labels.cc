@@ -17,7 +17,7 @@ absl::StatusOr<std::pair<std::string, std::string>> ParseLabel(absl::string_view
   return std::pair(std::string(text.substr(0, equals)), std::string(text.substr(equals + 1)));
 }
 
-void AddLabelOption(CLI::App* verb, Labels* labels) {
+void AddLabelOption(CLI::App* verb, const std::string& of, Labels* labels) {
   verb->add_option_function<std::vector<std::string>>(
           "--label",
           [labels](const std::vector<std::string>& texts) {
@@ -27,7 +27,7 @@ void AddLabelOption(CLI::App* verb, Labels* labels) {
               labels->insert_or_assign(std::move(name), std::move(value));
             }
           },
-          "A word for the snapshots, such as stage=early; may be given several times")
+          absl::StrCat("A word for ", of, ", such as stage=early; may be given several times"))
       ->type_name("NAME=VALUE")
       ->allow_extra_args(false)
       ->check([](const std::string& text) { return std::string(ParseLabel(text).status().message()); });

@@ -81,7 +81,7 @@ void AddSnapshotTake(CLI::App* snapshots, Action* action) {
   CLI::App* verb = snapshots->add_subcommand("take", "Take a snapshot of a running job that collects statistics");
   auto options = std::make_shared<TakeOptions>();
   verb->add_option("JOB", options->job, "Which job (superpose jobs lists them)")->required()->type_name("");
-  AddLabelOption(verb, &options->labels);
+  AddLabelOption(verb, "the snapshots", &options->labels);
   verb->footer(
       "Waits until it is stored, 10 minutes at most or --timeout, and prints its name; the job goes on. Of a job that\n"
       "has ended: the names of those that it left.\n"
@@ -95,7 +95,7 @@ void AddSnapshotMerge(CLI::App* snapshots, Action* action) {
   CLI::App* verb = snapshots->add_subcommand("merge", "Make one snapshot of several over different sequences");
   auto options = std::make_shared<MergeOptions>();
   verb->add_option("NAME", options->snapshots, "Which snapshots, two or more")->required()->expected(-2)->type_name("");
-  AddLabelOption(verb, &options->labels);
+  AddLabelOption(verb, "the snapshots", &options->labels);
   AddSubmitOptions(verb, &options->submit);
   verb->footer(
       "Counts are those of one pass over all of it. superpose snapshots compare tells why two cannot be merged.\n"

@@ -23,8 +23,9 @@ struct Kind {
   absl::string_view example;
   absl::string_view verb;
 };
-constexpr std::array<Kind, 4> kKinds = {{{"midcoders/", "midcoders/ab12", "midcoders"},
+constexpr std::array<Kind, 5> kKinds = {{{"midcoders/", "midcoders/ab12", "midcoders"},
                                          {"snapshots/", "snapshots/cd34", "snapshots"},
+                                         {"factorizations/", "factorizations/gh78", "factorizations"},
                                          {"jobs/", "jobs/ef56", "jobs"},
                                          {"models/", "models/demo or models/demo/transcoders/layer2", "models"}}};
 
@@ -102,8 +103,8 @@ void AddTensor(CLI::App* app, Action* action) {
   CLI::App* verb = app->add_subcommand("tensor", "Save a tensor, or a part of it, as a NumPy file");
   auto options = std::make_shared<Options>();
   verb->add_option("RESOURCE", options->resource,
-                   "Its full name: models/.., models/../transcoders/.., midcoders/.., snapshots/.. or, of a question's "
-                   "answer, jobs/..")
+                   "Its full name: models/.., models/../transcoders/.., midcoders/.., snapshots/.., factorizations/.. "
+                   "or, of a question's answer, jobs/..")
       ->required()
       ->type_name("")
       ->check(ExplainName);

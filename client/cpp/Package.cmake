@@ -15,7 +15,7 @@ target_compile_features(superpose_client PUBLIC cxx_std_20)
 
 install(TARGETS superpose_client superpose_proto superpose_crc32c EXPORT superposeTargets ARCHIVE COMPONENT client)
 install(FILES package/superpose/client.h DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/superpose" COMPONENT client)
-install(FILES activations.h analysis.h client.h errors.h prompts.h tensor.h
+install(FILES activations.h analysis.h client.h errors.h options.h prompts.h tensor.h
         DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/superpose/client/cpp" COMPONENT client)
 install(DIRECTORY "${CMAKE_BINARY_DIR}/proto/generated/superpose/v1" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/superpose"
         COMPONENT client FILES_MATCHING PATTERN "*.pb.h")

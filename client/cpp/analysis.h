@@ -1,4 +1,4 @@
-// What the analysis of a snapshot found.
+// What the analysis of a snapshot, of directions or of a factorization found.
 #pragma once
 
 #include <map>
@@ -10,11 +10,14 @@
 namespace superpose::client {
 
 struct AnalysisAnswer {
-  // The question with every default filled in, what the snapshot was computed from, single figures, how many values are
-  // not defined, and what the tensors are. Their bytes are in `tensors` alone.
+  // The question with every default filled in, what it was computed from, single figures, how many values are not
+  // defined, and what the tensors are. Their bytes are in `tensors` alone.
   v1::AnalysisResult result;
   // The tensors by name, NaN where something is not defined.
   std::map<std::string, Tensor> tensors;
 };
+
+// Whether a question is one to a snapshot; all others go to directions or to a factorization.
+bool AsksSnapshot(const v1::AnalysisSpec& spec);
 
 }  // namespace superpose::client

@@ -6,7 +6,7 @@
 //   absl::StatusOr<superpose::client::Activations> found = client->GetActivations(query);
 //
 // Names are resource names as in the contract: "models/demo", "models/demo/transcoders/layer2", "corpora/demo",
-// "jobs/..", "midcoders/..", "snapshots/..". "models/-" is the only model.
+// "jobs/..", "midcoders/..", "snapshots/..", "factorizations/..". "models/-" is the only model.
 //
 // Every error is an absl::Status with the server's code and message; ReasonOf(status) (errors.h) is its stable reason.
 // Beside what each function names, any of them gives UNAVAILABLE when the server is not there (the message has its
@@ -18,21 +18,22 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "client/cpp/activations.h"
 #include "client/cpp/analysis.h"
 #include "client/cpp/errors.h"
+#include "client/cpp/options.h"
 #include "client/cpp/prompts.h"
 #include "client/cpp/tensor.h"
 #include "superpose/v1/corpus.pb.h"
 #include "superpose/v1/corpus_service.pb.h"
+#include "superpose/v1/factorization.pb.h"
+#include "superpose/v1/factorization_service.pb.h"
 #include "superpose/v1/job.pb.h"
 #include "superpose/v1/midcoder.pb.h"
 #include "superpose/v1/midcoder_service.pb.h"
@@ -47,75 +48,6 @@
 namespace superpose::client {
 
 inline constexpr char kDefaultAddress[] = "127.0.0.1:7077";
-
-struct ClientOptions {
-  // Who calls: jobs and midcoders carry it as their owner, and the device is shared fairly by it. Printable ASCII;
-  // empty means "anonymous".
-  std::string user;
-  // Longest time of one call.
-  absl::Duration deadline = absl::Seconds(60);
-  // Longest time of one call that streams data: many activations, a tensor.
-  absl::Duration stream_deadline = absl::Minutes(30);
-};
-
-struct SubmitOptions {
-  // Submitting twice with the same id gives the same job. Empty: a new random id, so that a retry after a lost answer
-  // is safe.
-  std::string request_id;
-  // Higher goes first.
-  int32_t priority = 0;
-};
-
-struct ListJobsOptions {
-  // Only jobs in one of these states; empty means all.
-  std::vector<v1::JobState> states;
-  // Only jobs of this owner; empty means all.
-  std::string owner;
-  // At most this many; 0 means all.
-  int64_t limit = 0;
-};
-
-struct ListSnapshotsOptions {
-  // Only those of this midcoder, "midcoders/..", or of this job, "jobs/.."; at most one of the two.
-  std::string midcoder;
-  std::string job;
-};
-
-struct TakeSnapshotOptions {
-  // Words for the snapshots.
-  std::map<std::string, std::string> labels;
-  // Longest time until they are stored: the job ends its step first.
-  absl::Duration deadline = absl::Minutes(10);
-};
-
-struct AnalyzeOptions {
-  // As in SubmitOptions; matters only where a job results.
-  std::string request_id;
-  // Answer with a job in any case.
-  bool as_job = false;
-};
-
-struct WatchOptions {
-  // When to stop watching.
-  absl::Time deadline = absl::InfiniteFuture();
-  // How long to look for a server that went away before giving up.
-  absl::Duration reconnect_for = absl::Minutes(10);
-  // Stops watching at once, from any thread. The job goes on.
-  std::stop_token stop;
-};
-
-// Called with a job as it is now. Calls come one at a time, on the thread that watches; the same state may come twice.
-using JobCallback = std::function<void(const v1::Job& job)>;
-
-// Called with how many bytes of how many the server has, or have come from it.
-using UploadProgress = std::function<void(int64_t done, int64_t total)>;
-
-struct ExportOptions {
-  // Put the statistics of this snapshot of the midcoder into the file as well, "snapshots/..", under the names that the
-  // reference uses; .pt only. Empty: none.
-  std::string snapshot;
-  UploadProgress on_progress = nullptr;
-};
 
 bool IsFinished(const v1::Job& job);
 // OK for a job that has not failed; its error, with its reason, for one that has; CANCELLED / JOB_CANCELLED for a
@@ -260,16 +192,19 @@ class Client {
   // Which settings of two snapshots differ, and whether they can be merged.
   absl::StatusOr<v1::CompareSnapshotsResponse> CompareSnapshots(const std::string& snapshot,
                                                                 const std::string& other) const;
-  // Asks a snapshot a question, and waits for the answer also where the server makes a job of it: then as WaitForJob
-  // does. FAILED_PRECONDITION / SNAPSHOT_TENSOR_MISSING names the group that was not collected; SNAPSHOT_MISMATCH when
-  // another model or transcoder is loaded; EMPTY_SELECTION, FEATURE_OUT_OF_RANGE; DATA_LOSS for an answer that is not
-  // whole.
+  // Asks a snapshot, directions or a factorization a question, and waits for the answer also where the server makes a
+  // job of it: then as WaitForJob does. FAILED_PRECONDITION / SNAPSHOT_TENSOR_MISSING names the group that was not
+  // collected; SNAPSHOT_MISMATCH when another model or transcoder is loaded; EMPTY_SELECTION, FEATURE_OUT_OF_RANGE;
+  // INVALID_ARGUMENT / CONFIG_INVALID; RESOURCE_EXHAUSTED / MEMORY_EXCEEDED; DATA_LOSS for an answer that is not whole.
   absl::StatusOr<AnalysisAnswer> Analyze(const v1::AnalysisSpec& spec, const JobCallback& on_change = nullptr,
                                          const WatchOptions& options = {}) const;
   // The same in two steps, for who does not want to wait: the answer or its job; then the answer with its tensors,
-  // those that came with it, or those that its `job` stored.
+  // those that came with it, or those that its `job` stored. The first asks a snapshot, the second all else
+  // (AsksSnapshot).
   absl::StatusOr<v1::AnalyzeSnapshotResponse> AnalyzeSnapshot(const v1::AnalysisSpec& spec,
                                                               const AnalyzeOptions& options = {}) const;
+  absl::StatusOr<v1::AnalyzeDirectionsResponse> AnalyzeDirections(const v1::AnalysisSpec& spec,
+                                                                  const AnalyzeOptions& options = {}) const;
   absl::StatusOr<AnalysisAnswer> ReadAnalysis(v1::AnalysisResult result, const std::string& job = "") const;
 
   // Snapshots of statistics, newest first. Their tensors: ReadTensor.
@@ -279,10 +214,34 @@ class Client {
   // Deletes it and its file. FAILED_PRECONDITION / RESOURCE_IN_USE while a queued or running job reads it.
   absl::Status DeleteSnapshot(const std::string& name) const;
 
-  // A tensor of a model, transcoder, midcoder, snapshot or analysis job, or a part: slices[i] says which of dimension
-  // i; dimensions left out are read whole. Every piece is checked (CRC-32C), and a broken stream goes on where it
-  // broke. NOT_FOUND / TENSOR_MISSING; OUT_OF_RANGE or INVALID_ARGUMENT / SLICE_OUT_OF_RANGE; DATA_LOSS when pieces
-  // keep coming damaged.
+  // Submits a job that explains decoder directions by fewer factors; a factorization results. INVALID_ARGUMENT /
+  // CONFIG_INVALID, EMPTY_SELECTION, TENSOR_NOT_FINITE; RESOURCE_EXHAUSTED / MEMORY_EXCEEDED says what would fit.
+  absl::StatusOr<v1::Job> Factorize(const v1::FactorizationSpec& spec, const SubmitOptions& options = {}) const;
+  // What that would take in memory, and how many decoders it is about.
+  absl::StatusOr<v1::EstimateFactorizationResponse> EstimateFactorization(const v1::FactorizationSpec& spec) const;
+  // Newest first. Their tensors: ReadTensor.
+  absl::StatusOr<std::vector<v1::Factorization>> ListFactorizations() const;
+  // NOT_FOUND / FACTORIZATION_NOT_FOUND, here and in the one that follows.
+  absl::StatusOr<v1::Factorization> GetFactorization(const std::string& name) const;
+  // Deletes it and its file. FAILED_PRECONDITION / RESOURCE_IN_USE while a queued or running job reads it.
+  absl::Status DeleteFactorization(const std::string& name) const;
+  // Sends a file and makes a factorization of it: .pt as the reference's code saves one, or what ExportFactorization
+  // wrote. What it is worth is not in the file: Factorize with it as `start` and 0 epochs measures that. Errors: those
+  // of Upload; what is wrong with the file (FILE_CORRUPT, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH, TENSOR_NOT_FINITE).
+  absl::StatusOr<v1::Factorization> ImportFactorization(const std::string& path,
+                                                        const std::map<std::string, std::string>& labels = {},
+                                                        const UploadProgress& on_progress = nullptr) const;
+  // The same of a file that Upload sent. Without a request id it gets a new one.
+  absl::StatusOr<v1::Factorization> ImportFactorization(const v1::ImportFactorizationRequest& request) const;
+  // Writes a factorization to a file here, .safetensors or .pt, as ExportMidcoder does. NOT_FOUND /
+  // FACTORIZATION_NOT_FOUND, and the other errors of that.
+  absl::Status ExportFactorization(const std::string& name, const std::string& path,
+                                   const UploadProgress& on_progress = nullptr) const;
+
+  // A tensor of a model, transcoder, midcoder, snapshot, factorization or analysis job, or a part: slices[i] says which
+  // of dimension i; dimensions left out are read whole. Every piece is checked (CRC-32C), and a broken stream goes on
+  // where it broke. NOT_FOUND / TENSOR_MISSING; OUT_OF_RANGE or INVALID_ARGUMENT / SLICE_OUT_OF_RANGE; DATA_LOSS when
+  // pieces keep coming damaged.
   absl::StatusOr<Tensor> ReadTensor(const std::string& resource, const std::string& tensor,
                                     const std::vector<Slice>& slices = {}) const;
 

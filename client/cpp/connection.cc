@@ -22,7 +22,7 @@ constexpr int kMaxMessageBytes = 512 << 20;
 constexpr int kReadAheadBytes = 4 << 20;
 
 // Calls that may be made twice are tried again while the server is not there. Not the deletes: the second would not
-// find what the first deleted. Not WatchJob, ReadTensor and ExportMidcoder, which go on where they broke by themselves.
+// find what the first deleted. Not WatchJob, ReadTensor and the exports, which go on where they broke by themselves.
 // Not GetServerInfo: who connects to a server that is not there wants to know it at once.
 constexpr char kServiceConfig[] = R"({"methodConfig": [{
   "name": [
@@ -51,7 +51,13 @@ constexpr char kServiceConfig[] = R"({"methodConfig": [{
     {"service": "superpose.v1.StatisticsService", "method": "CompareSnapshots"},
     {"service": "superpose.v1.StatisticsService", "method": "AnalyzeSnapshot"},
     {"service": "superpose.v1.StatisticsService", "method": "ListSnapshots"},
-    {"service": "superpose.v1.StatisticsService", "method": "GetSnapshot"}
+    {"service": "superpose.v1.StatisticsService", "method": "GetSnapshot"},
+    {"service": "superpose.v1.FactorizationService", "method": "FactorizeDecoders"},
+    {"service": "superpose.v1.FactorizationService", "method": "EstimateFactorization"},
+    {"service": "superpose.v1.FactorizationService", "method": "AnalyzeDirections"},
+    {"service": "superpose.v1.FactorizationService", "method": "ListFactorizations"},
+    {"service": "superpose.v1.FactorizationService", "method": "GetFactorization"},
+    {"service": "superpose.v1.FactorizationService", "method": "ImportFactorization"}
   ],
   "retryPolicy": {
     "maxAttempts": 4, "initialBackoff": "0.2s", "maxBackoff": "1s", "backoffMultiplier": 2,
@@ -98,6 +104,7 @@ Connection::Connection(std::string server_address, ClientOptions client_options)
       uploads(v1::UploadService::NewStub(channel)),
       prompts(v1::PromptService::NewStub(channel)),
       statistics(v1::StatisticsService::NewStub(channel)),
+      factorizations(v1::FactorizationService::NewStub(channel)),
       features(v1::FeatureService::NewStub(channel)),
       midcoders(v1::MidcoderService::NewStub(channel)),
       jobs(v1::JobService::NewStub(channel)),

@@ -15,6 +15,7 @@
 #include "client/cpp/errors.h"
 #include "client/cpp/status_macros.h"
 #include "superpose/v1/corpus_service.grpc.pb.h"
+#include "superpose/v1/factorization_service.grpc.pb.h"
 #include "superpose/v1/feature_service.grpc.pb.h"
 #include "superpose/v1/job_service.grpc.pb.h"
 #include "superpose/v1/midcoder_service.grpc.pb.h"
@@ -65,6 +66,7 @@ struct Connection {
   std::unique_ptr<v1::UploadService::Stub> uploads;
   std::unique_ptr<v1::PromptService::Stub> prompts;
   std::unique_ptr<v1::StatisticsService::Stub> statistics;
+  std::unique_ptr<v1::FactorizationService::Stub> factorizations;
   std::unique_ptr<v1::FeatureService::Stub> features;
   std::unique_ptr<v1::MidcoderService::Stub> midcoders;
   std::unique_ptr<v1::JobService::Stub> jobs;

@@ -33,27 +33,27 @@ absl::Status FileDownload::WriteFailed() const {
                    absl::StrCat("cannot write ", path_.string()));
 }
 
-absl::Status FileDownload::Describe(const v1::ExportMidcoderResponse& piece) {
-  if (known_ && piece.size_bytes() != size_) {
+absl::Status FileDownload::Describe(const FilePiece& piece) {
+  if (known_ && piece.size_bytes != size_) {
     return MakeError(absl::StatusCode::kFailedPrecondition, "INPUT_CHANGED", "the file changed while it was read");
   }
-  size_ = piece.size_bytes();
+  size_ = piece.size_bytes;
   known_ = true;
   return absl::OkStatus();
 }
 
-absl::Status FileDownload::Add(const v1::ExportMidcoderResponse& piece) {
+absl::Status FileDownload::Add(const FilePiece& piece) {
   if (std::exchange(first_of_stream_, false)) SUPERPOSE_CLIENT_RETURN_IF_ERROR(Describe(piece));
-  const auto bytes = static_cast<int64_t>(piece.data().size());
-  if (piece.offset() != received_) {
+  const auto bytes = static_cast<int64_t>(piece.data.size());
+  if (piece.offset != received_) {
     return absl::DataLossError(
-        absl::StrCat("a piece begins at byte ", piece.offset(), " where ", received_, " was next"));
+        absl::StrCat("a piece begins at byte ", piece.offset, " where ", received_, " was next"));
   }
   if (bytes > size_ - received_) return absl::DataLossError("the server sent more bytes than the file has");
-  if (Crc32c(piece.data()) != piece.crc32c()) {
+  if (Crc32c(piece.data) != piece.crc32c) {
     return absl::DataLossError(absl::StrCat("the checksum of the piece at byte ", received_, " is wrong"));
   }
-  if (!file_.write(piece.data().data(), bytes)) return WriteFailed();
+  if (!file_.write(piece.data.data(), bytes)) return WriteFailed();
   received_ += bytes;
   return absl::OkStatus();
 }

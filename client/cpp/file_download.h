@@ -9,9 +9,17 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "superpose/v1/midcoder_service.pb.h"
+#include "absl/strings/string_view.h"
 
 namespace superpose::client {
+
+// A piece of a file, as the contract's exports stream it.
+struct FilePiece {
+  int64_t size_bytes = 0;  // of the whole file; in the first piece of a stream
+  int64_t offset = 0;      // where `data` begins in the file
+  absl::string_view data;
+  uint32_t crc32c = 0;  // of `data`
+};
 
 // Puts the pieces of a file together, over several streams where one broke, beside the place where it is to be. What is
 // not kept is removed.
@@ -27,7 +35,7 @@ class FileDownload {
   void BeginStream() { first_of_stream_ = true; }
   // Takes the next piece. DATA_LOSS when its checksum or its place is wrong, FAILED_PRECONDITION / INPUT_CHANGED when a
   // later stream sends a file of another size, FILE_WRITE_FAILED.
-  absl::Status Add(const v1::ExportMidcoderResponse& piece);
+  absl::Status Add(const FilePiece& piece);
   // Puts the file, which must be complete, in its place.
   absl::Status Keep();
 
@@ -38,7 +46,7 @@ class FileDownload {
 
  private:
   FileDownload(std::filesystem::path path, std::filesystem::path partial);
-  absl::Status Describe(const v1::ExportMidcoderResponse& piece);
+  absl::Status Describe(const FilePiece& piece);
   absl::Status WriteFailed() const;
 
   const std::filesystem::path path_;

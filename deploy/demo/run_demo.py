@@ -1,4 +1,4 @@
-"""Runs the main job on the bundled demo model: serve, activations, train a midcoder, evaluate it, count statistics.
+"""Runs the main jobs on the bundled demo model: activations, a midcoder and what it is worth, statistics, factors.
 
 Called by `./dev demo`. Starts the server on loopback, talks to it through the Python client, and stops it.
 """
@@ -139,6 +139,20 @@ def count(lab: superpose.Lab, midcoder: superpose.Midcoder, tokens: int) -> supe
     return last
 
 
+def factorize(lab: superpose.Lab, factors: int) -> superpose.Factorization:
+    heading(f"Explain the decoders of layer {LAYER} by {factors} factors, and say what those are worth")
+    job = lab.factorize(layer=LAYER, factors=factors)
+    job.wait(progress=True)
+    factorization = job.result()
+    quality = factorization.quality()
+    print(quality.to_string(float_format=lambda value: f"{value:.3f}", na_rep=""))
+    print(
+        f"\nFactors: {quality.attrs['dead']} dead, {quality.attrs['duplicates']} duplicates; "
+        f"stability across seeds {quality.attrs['stability']:.2f}."
+    )
+    return factorization
+
+
 def draw(snapshot: superpose.Snapshot, work: Path) -> None:
     import matplotlib
 
@@ -168,6 +182,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--tokens", type=int, default=20_000, help="to evaluate on")
     parser.add_argument("--count-tokens", type=int, default=200_000, help="to count statistics of")
+    parser.add_argument("--factors", type=int, default=128, help="to explain decoders by")
     arguments = parser.parse_args()
 
     work = arguments.work.resolve()
@@ -185,6 +200,7 @@ def main() -> None:
         midcoder = train(lab, arguments.steps)
         good = evaluate(midcoder, arguments.tokens)
         draw(count(lab, midcoder, arguments.count_tokens), work)
+        factorize(lab, arguments.factors)
     if not good:
         sys.exit("the midcoder recovers under 0.9 of what the transcoder recovers")
     print(f"\nServe it yourself: ./dev serve --config {config}")

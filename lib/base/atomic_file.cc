@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -56,9 +57,11 @@ AtomicFile::~AtomicFile() {
 }
 
 absl::Status AtomicFile::Write(const void* data, size_t size) {
+  // Hundreds of megabytes in one call take up to ten times as long: the system then makes the writer wait for the disk.
+  constexpr size_t kMostAtOnce = size_t{4} << 20;
   const char* next = static_cast<const char*>(data);
   while (size > 0) {
-    ssize_t written = ::write(fd_, next, size);
+    ssize_t written = ::write(fd_, next, std::min(size, kMostAtOnce));
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) return WriteFailed(path_, errno);
     next += written;

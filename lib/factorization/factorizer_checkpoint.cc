@@ -17,21 +17,25 @@ constexpr char kFormat[] = "superpose-factorizer-checkpoint-1";
 
 }  // namespace
 
-// Everything that a resumed run must share with the one that wrote the checkpoint.
+std::map<std::string, std::string> FactorizerIdentity(const FactorizerConfig& config) {
+  StringMap identity{{"config.form", config.form == FactorForm::kTopK ? "topk" : "gram"},
+                     {"config.factors", absl::StrCat(config.factors)},
+                     {"config.theta", ExactText(config.theta)},
+                     {"config.factor_param", ExactText(FactorParamOf(config))},
+                     {"config.epochs", absl::StrCat(config.epochs)},
+                     {"config.batch_size", absl::StrCat(config.batch_size)},
+                     {"config.lr", ExactText(LrOf(config))},
+                     {"config.weight_decay", ExactText(config.weight_decay)},
+                     {"config.adam_eps", ExactText(config.adam_eps)},
+                     {"config.schedule", config.schedule == FactorSchedule::kCosine ? "cosine" : "reference"},
+                     {"config.seed", absl::StrCat(config.seed)}};
+  if (config.form == FactorForm::kTopK) identity["config.codes"] = absl::StrCat(config.codes);
+  return identity;
+}
+
 StringMap Factorizer::Identity() const {
-  StringMap identity{{"decoders", decoders_hash_},
-                     {"config.form", config_.form == FactorForm::kTopK ? "topk" : "gram"},
-                     {"config.factors", absl::StrCat(config_.factors)},
-                     {"config.theta", ExactText(config_.theta)},
-                     {"config.factor_param", ExactText(factor_param_)},
-                     {"config.epochs", absl::StrCat(config_.epochs)},
-                     {"config.batch_size", absl::StrCat(config_.batch_size)},
-                     {"config.lr", ExactText(LrOf(config_))},
-                     {"config.weight_decay", ExactText(config_.weight_decay)},
-                     {"config.adam_eps", ExactText(config_.adam_eps)},
-                     {"config.schedule", config_.schedule == FactorSchedule::kCosine ? "cosine" : "reference"},
-                     {"config.seed", absl::StrCat(config_.seed)}};
-  if (config_.form == FactorForm::kTopK) identity["config.codes"] = absl::StrCat(config_.codes);
+  StringMap identity = FactorizerIdentity(config_);
+  identity["decoders"] = decoders_hash_;
   if (!start_hash_.empty()) identity["config.start"] = start_hash_;
   if (!orders_hash_.empty()) identity["config.orders"] = orders_hash_;
   return identity;

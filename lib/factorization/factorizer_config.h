@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 
 #include "absl/status/status.h"
 
@@ -38,6 +40,9 @@ struct FactorizerConfig {
 
 // CONFIG_INVALID says which field is wrong and what would be right.
 absl::Status ValidateFactorizerConfig(const FactorizerConfig& config);
+
+// What a resumed fit must share with the one that wrote its checkpoint: "config.{field}" and its exact value.
+std::map<std::string, std::string> FactorizerIdentity(const FactorizerConfig& config);
 
 double LrOf(const FactorizerConfig& config);
 double FactorParamOf(const FactorizerConfig& config);

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <omp.h>
 
+#include <cstdlib>
 #include <limits>
 
 #ifdef __GLIBC__
@@ -12,7 +13,8 @@
 
 namespace superpose {
 
-void KeepFreedPages() {
+void ConfigureAllocator() {
+  setenv("THP_MEM_ALLOC_ENABLE", "1", /*overwrite=*/0);  // read by LibTorch
 #ifdef __GLIBC__
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());

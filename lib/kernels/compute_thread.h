@@ -3,9 +3,11 @@
 
 namespace superpose {
 
-// Tells malloc to keep freed pages and to serve every thread from one heap, so that large temporaries do not fault
-// their pages in anew each time. Holds for the whole process; call it before threads start. Does nothing without glibc.
-void KeepFreedPages();
+// Has large tensors lie in huge pages where the system grants them on request (rows that are gathered from a large
+// matrix then miss fewer translations), and malloc keep freed pages and serve every thread from one heap, so that large
+// temporaries do not fault their pages in anew each time. Holds for the whole process; call it before threads start and
+// before the first tensor. The latter does nothing without glibc.
+void ConfigureAllocator();
 
 // Makes the calling thread the one that computes: denormals count as zero (AdamW is about four times slower on them)
 // and LibTorch runs on `threads` threads. The workers take the flag over when they are created, so call this before the

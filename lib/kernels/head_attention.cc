@@ -53,8 +53,8 @@ struct HeadLoops {
     }
     float tile[kRows * kColumns];
     for (int64_t j = 0; j < first + rows; j += kColumns) {
-      Kernel::template Multiply<kRows>(buffers.queries.data(), buffers.keys.data() + j * a.d_head, kColumns, a.d_head,
-                                       tile);
+      Kernel::MultiplyRows(kRows, buffers.queries.data(), {buffers.keys.data() + j * a.d_head, kColumns, a.d_head},
+                           /*next=*/{}, tile);
       float* to = buffers.scores.data() + j / kProductDepth * kRows * kProductStride + j % kProductDepth;
       for (int64_t r = 0; r < rows; ++r) {
         std::memcpy(to + r * kProductStride, tile + r * kColumns, kColumns * sizeof(float));
@@ -103,9 +103,10 @@ struct HeadLoops {
     for (int64_t d = 0; d < a.d_head; d += kColumns) {
       float mixed[kRows * kColumns] = {}, tile[kRows * kColumns];
       for (int64_t j = 0; j < keys; j += kProductDepth) {
-        Kernel::template Multiply<kRows>(buffers.scores.data() + j * kRows / kProductDepth * kProductStride,
-                                         buffers.values.data() + d * a.end + j * kColumns, kColumns,
-                                         std::min(kProductDepth, keys - j), tile);
+        Kernel::MultiplyRows(
+            kRows, buffers.scores.data() + j * kRows / kProductDepth * kProductStride,
+            {buffers.values.data() + d * a.end + j * kColumns, kColumns, std::min(kProductDepth, keys - j)},
+            /*next=*/{}, tile);
         for (int64_t i = 0; i < kRows * kColumns; ++i) mixed[i] += tile[i];
       }
       const int64_t columns = std::min(kColumns, a.d_head - d);

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define SUPERPOSE_X86_VECTORS
+#if SUPERPOSE_HAS_VECTOR_LEVELS
 #include <immintrin.h>
 #endif
 
@@ -26,9 +25,9 @@ void MarkPlain(const float* values, const float* bias, const float* thresholds, 
   }
 }
 
-#ifdef SUPERPOSE_X86_VECTORS
-__attribute__((target("avx2"))) void MarkAvx2(const float* values, const float* bias, const float* thresholds,
-                                              int64_t words, uint64_t* marks) {
+#if SUPERPOSE_HAS_VECTOR_LEVELS
+SUPERPOSE_AVX2 void MarkAvx2(const float* values, const float* bias, const float* thresholds, int64_t words,
+                             uint64_t* marks) {
   constexpr int64_t kLanes = 8;
   for (int64_t word = 0; word < words; ++word) {
     uint64_t bits = 0;
@@ -42,8 +41,8 @@ __attribute__((target("avx2"))) void MarkAvx2(const float* values, const float* 
   }
 }
 
-__attribute__((target("avx512f"))) void MarkAvx512(const float* values, const float* bias, const float* thresholds,
-                                                   int64_t words, uint64_t* marks) {
+SUPERPOSE_AVX512 void MarkAvx512(const float* values, const float* bias, const float* thresholds, int64_t words,
+                                 uint64_t* marks) {
   constexpr int64_t kLanes = 16;
   for (int64_t word = 0; word < words; ++word) {
     uint64_t bits = 0;
@@ -58,22 +57,21 @@ __attribute__((target("avx512f"))) void MarkAvx512(const float* values, const fl
 }
 #endif
 
-using Marker = void (*)(const float*, const float*, const float*, int64_t, uint64_t*);
-
-Marker ChooseMarker() {
-#ifdef SUPERPOSE_X86_VECTORS
-  if (__builtin_cpu_supports("avx512f")) return MarkAvx512;
-  if (__builtin_cpu_supports("avx2")) return MarkAvx2;
+void MarkWords(const float* values, const float* bias, const float* thresholds, int64_t words, uint64_t* marks,
+               VectorLevel level) {
+#if SUPERPOSE_HAS_VECTOR_LEVELS
+  if (level == VectorLevel::kAvx512) return MarkAvx512(values, bias, thresholds, words, marks);
+  if (level == VectorLevel::kAvx2) return MarkAvx2(values, bias, thresholds, words, marks);
 #endif
-  return MarkPlain;
+  MarkPlain(values, bias, thresholds, words, marks);
 }
 
 }  // namespace
 
-int64_t MarkAbove(const float* values, const float* bias, const float* thresholds, int64_t n, uint64_t* marks) {
-  static const Marker marker = ChooseMarker();
+int64_t MarkAbove(const float* values, const float* bias, const float* thresholds, int64_t n, uint64_t* marks,
+                  VectorLevel level) {
   const int64_t words = n / kWord, whole = words * kWord;
-  marker(values, bias, thresholds, words, marks);
+  MarkWords(values, bias, thresholds, words, marks, level);
   if (whole < n) marks[words] = MarkWord(values + whole, bias + whole, thresholds + whole, n - whole);
   int64_t count = 0;
   for (int64_t word = 0; word < words + (whole < n ? 1 : 0); ++word) count += __builtin_popcountll(marks[word]);

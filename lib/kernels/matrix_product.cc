@@ -25,6 +25,7 @@ Buffers& ThreadBuffers() {
 template <typename Kernel>
 struct ProductLoops {
   using Math = VectorMath<Kernel::kLanes>;
+  using Columns = typename Kernel::Columns;
   static constexpr int64_t kColumns = Kernel::kColumns;
   static constexpr int64_t kLanes = Kernel::kLanes;
   static_assert(kRowsAtOnce % Kernel::kRows == 0 && kColumnsAtOnce % kColumns == 0);
@@ -99,6 +100,19 @@ struct ProductLoops {
   // Whether b is read where it lies: copying pays only for more rows.
   static bool InPlace(const MatrixProduct& p) { return p.rows <= Kernel::kRows && !p.b_transposed; }
 
+  // Where few rows pass by, reading b takes as long as multiplying: then its columns are copied one by one, each while
+  // the next ones come from memory.
+  static bool ReadsAhead(const MatrixProduct& p) { return p.rows <= kRowsAtOnce; }
+
+  // The columns behind those at c of a part, in the order in which they are needed; none at the end.
+  static SUPERPOSE_INLINE Columns ColumnsAfter(const MatrixProduct& p, const Part& part, int64_t c) {
+    if (!ReadsAhead(p) || p.b_transposed) return {};
+    const float* b = p.b + part.first_k * p.b_stride + part.first_column;
+    if (c + 2 * kColumns <= part.columns) return {b + c + kColumns, p.b_stride, part.depth};
+    const bool is_last = part.first_k + 2 * part.depth > p.depth || part.columns < kColumns;
+    return is_last ? Columns() : Columns{b + part.depth * p.b_stride, p.b_stride, part.depth};
+  }
+
   static SUPERPOSE_INLINE void MultiplyRows(const MatrixProduct& p, const Part& part, int64_t first, int64_t count,
                                             Buffers& buffers) {
     CopyRows(p, first, count, part, buffers.a);
@@ -106,13 +120,24 @@ struct ProductLoops {
     for (int64_t c = 0; c < part.columns; c += kColumns) {
       const int64_t column = part.first_column + c, columns = std::min(kColumns, part.columns - c);
       const bool in_place = InPlace(p) && columns == kColumns;
-      const float* b = in_place ? p.b + part.first_k * p.b_stride + column : buffers.b + c * kProductDepth;
+      float* copy = buffers.b + c * kProductDepth;
+      if (ReadsAhead(p) && !in_place) CopyColumns(p, column, columns, part, copy);
+      const Columns b = in_place ? Columns{p.b + part.first_k * p.b_stride + column, p.b_stride, part.depth}
+                                 : Columns{copy, kColumns, part.depth};
+      Columns next = ColumnsAfter(p, part, c);
       for (int64_t r = 0; r < count; r += Kernel::kRows) {
         const int64_t rows = std::min(Kernel::kRows, count - r);
-        Kernel::MultiplyRows(rows, buffers.a + r * kProductStride, b, in_place ? p.b_stride : kColumns, part.depth,
-                             tile);
+        Kernel::MultiplyRows(rows, buffers.a + r * kProductStride, b, next, tile);
         FinishTile(p, part, first + r, rows, column, columns, tile);
+        next.data = nullptr;
       }
+    }
+  }
+
+  static SUPERPOSE_INLINE void CopyPart(const MatrixProduct& p, const Part& part, Buffers& buffers) {
+    for (int64_t c = 0; c < part.columns; c += kColumns) {
+      const int64_t count = std::min(kColumns, part.columns - c);
+      CopyColumns(p, part.first_column + c, count, part, buffers.b + c * kProductDepth);
     }
   }
 
@@ -122,11 +147,7 @@ struct ProductLoops {
       // One round even where there is nothing to add up: the bias is still due.
       for (int64_t k = 0; k == 0 || k < p.depth; k += kProductDepth) {
         const Part part{column, std::min(kColumnsAtOnce, p.columns - column), k, std::min(kProductDepth, p.depth - k)};
-        for (int64_t c = 0; c < part.columns; c += kColumns) {
-          const int64_t count = std::min(kColumns, part.columns - c);
-          if (InPlace(p) && count == kColumns) continue;
-          CopyColumns(p, column + c, count, part, buffers.b + c * kProductDepth);
-        }
+        if (!ReadsAhead(p)) CopyPart(p, part, buffers);
         for (int64_t row = 0; row < p.rows; row += kRowsAtOnce) {
           MultiplyRows(p, part, row, std::min(kRowsAtOnce, p.rows - row), buffers);
         }

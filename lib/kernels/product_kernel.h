@@ -67,12 +67,25 @@ struct ProductKernel {
   static constexpr int64_t kLanes = lanes;
   static constexpr int64_t kRows = rows, kColumns = int64_t{lanes} * vectors;
 
-  // tile[r, c] = sum over k < depth of a[r * kProductStride + k] * b[k * b_stride + c], in the order of k, for the
-  // first `used` rows. tile: [kRows, kColumns].
-  template <int used>
-  static SUPERPOSE_INLINE void Multiply(const float* a, const float* b, int64_t b_stride, int64_t depth, float* tile) {
+  // Terms of columns of the right factor: `depth` rows of kColumns, `stride` apart.
+  struct Columns {
+    const float* data = nullptr;
+    int64_t stride = 0, depth = 0;
+  };
+
+  // tile[r, c] = sum over k < b.depth of a[r * kProductStride + k] * b[k, c], in the order of k, for the first `used`
+  // rows. tile: [kRows, kColumns]. `next`, as deep as b, is fetched from memory meanwhile.
+  template <int used, bool fetch>
+  static SUPERPOSE_INLINE void Multiply(const float* a, const Columns& columns, const Columns& next, float* tile) {
+    constexpr int64_t kFloatsOfALine = 16;
+    const float *b = columns.data, *fetched = next.data;
     Floats sums[used][vectors] = {};
-    for (int64_t k = 0; k < depth; ++k, b += b_stride) {
+    for (int64_t k = 0; k < columns.depth; ++k, b += columns.stride) {
+      if constexpr (fetch) {
+#pragma GCC unroll 4
+        for (int64_t c = 0; c < kColumns; c += kFloatsOfALine) __builtin_prefetch(fetched + c, 0, 2);
+        fetched += next.stride;
+      }
       Floats right[vectors];
 #pragma GCC unroll 8
       for (int v = 0; v < vectors; ++v) right[v] = Math::Load(b + v * kLanes);
@@ -89,11 +102,18 @@ struct ProductKernel {
       for (int v = 0; v < vectors; ++v) Math::Store(tile + r * kColumns + v * kLanes, sums[r][v]);
     }
   }
-  static SUPERPOSE_INLINE void MultiplyRows(int64_t used, const float* a, const float* b, int64_t b_stride,
-                                            int64_t depth, float* tile) {
-    if (used == 1) return Multiply<1>(a, b, b_stride, depth, tile);
-    if (used <= rows / 2) return Multiply<rows / 2>(a, b, b_stride, depth, tile);
-    Multiply<rows>(a, b, b_stride, depth, tile);
+  template <bool fetch>
+  static SUPERPOSE_INLINE void MultiplyFetching(int64_t used, const float* a, const Columns& columns,
+                                                const Columns& next, float* tile) {
+    if (used == 1) return Multiply<1, fetch>(a, columns, next, tile);
+    if (used <= rows / 2) return Multiply<rows / 2, fetch>(a, columns, next, tile);
+    Multiply<rows, fetch>(a, columns, next, tile);
+  }
+  // next.data may be null.
+  static SUPERPOSE_INLINE void MultiplyRows(int64_t used, const float* a, const Columns& columns, const Columns& next,
+                                            float* tile) {
+    if (next.data != nullptr) return MultiplyFetching<true>(used, a, columns, next, tile);
+    MultiplyFetching<false>(used, a, columns, next, tile);
   }
 };
 

@@ -121,18 +121,36 @@ void Model::ApplyInto(int64_t layer, const char* name, const at::Tensor& x, cons
              LinearEnd::kNothing, out);
 }
 
-void Model::AddAttention(int64_t layer, const at::Tensor& resid, BlockWorkspace& workspace) const {
-  const int64_t sequences = resid.size(0), positions = resid.size(1), rows = sequences * positions;
-  const at::Tensor narrow = workspace.Narrow(rows, config_.d_model, resid.options());
-  NormalizeRowsInto(Rows(resid), config_.layer_norm_epsilon, narrow);
-  const at::Tensor qkv = workspace.Wide(rows, 3 * config_.d_model, resid.options());
+void Model::AddAttentionOfRows(int64_t layer, const at::Tensor& rows, BlockWorkspace& workspace,
+                               const Attend& attend) const {
+  const at::Tensor narrow = workspace.Narrow(rows.size(0), config_.d_model, rows.options());
+  NormalizeRowsInto(rows, config_.layer_norm_epsilon, narrow);
+  const at::Tensor qkv = workspace.Wide(rows.size(0), 3 * config_.d_model, rows.options());
   ApplyInto(layer, "QKV", narrow, qkv);
   double scale = config_.attention_scale;
   if (config_.scale_attention_by_inverse_layer) scale /= static_cast<double>(layer + 1);
-  CausalAttentionInto(qkv.view({sequences, positions, -1}), config_.n_heads, scale, narrow.view_as(resid));
-  const at::Tensor out = workspace.Wide(rows, config_.d_model, resid.options());
+  attend(qkv, scale, narrow);
+  const at::Tensor out = workspace.Wide(rows.size(0), config_.d_model, rows.options());
   ApplyInto(layer, "O", narrow, out);
-  resid.add_(out.view_as(resid));
+  rows.add_(out);
+}
+
+void Model::AddAttention(int64_t layer, const at::Tensor& resid, BlockWorkspace& workspace) const {
+  AddAttentionOfRows(layer, Rows(resid), workspace, [&](const at::Tensor& qkv, double scale, const at::Tensor& mixed) {
+    CausalAttentionInto(qkv.view({resid.size(0), resid.size(1), -1}), config_.n_heads, scale, mixed.view_as(resid));
+  });
+}
+
+void Model::AddPackedAttention(int64_t layer, const at::Tensor& rows, const std::vector<int64_t>& lengths,
+                               BlockWorkspace& workspace) const {
+  AddAttentionOfRows(layer, rows, workspace, [&](const at::Tensor& qkv, double scale, const at::Tensor& mixed) {
+    int64_t begin = 0;
+    for (const int64_t length : lengths) {
+      CausalAttentionInto(qkv.narrow(0, begin, length).unsqueeze(0), config_.n_heads, scale,
+                          mixed.narrow(0, begin, length).unsqueeze(0));
+      begin += length;
+    }
+  });
 }
 
 at::Tensor Model::Attention(int64_t layer, const at::Tensor& resid_pre) const {

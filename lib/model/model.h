@@ -85,6 +85,9 @@ class Model {
   void EmbedInto(const at::Tensor& tokens, const at::Tensor& resid) const;
   void RunBlock(int64_t layer, const at::Tensor& resid, BlockWorkspace& workspace, const MlpTensors& keep = {}) const;
   void AddAttention(int64_t layer, const at::Tensor& resid, BlockWorkspace& workspace) const;
+  // The same for sequences of any lengths, one behind the other: rows, contiguous [sum of lengths, d_model].
+  void AddPackedAttention(int64_t layer, const at::Tensor& rows, const std::vector<int64_t>& lengths,
+                          BlockWorkspace& workspace) const;
   // Logits of the kVocabularyTile tokens (fewer at the vocabulary's end) from `first` on, [rows, tokens], of x_hat
   // [rows, d_model] of final residuals. They lie in `room`, float32 [at least rows * kVocabularyTile].
   static constexpr int64_t kVocabularyTile = 1024;
@@ -108,6 +111,10 @@ class Model {
 
  private:
   Model() = default;
+  // Mixes the values of qkv [rows, 3 d_model] into `mixed` [rows, d_model].
+  using Attend = std::function<void(const at::Tensor& qkv, double scale, const at::Tensor& mixed)>;
+  // rows: the residual, [rows, d_model]; becomes the one after the layer's attention.
+  void AddAttentionOfRows(int64_t layer, const at::Tensor& rows, BlockWorkspace& workspace, const Attend& attend) const;
   // The linear map named W_{name}, b_{name} of rows of any shape.
   void ApplyInto(int64_t layer, const char* name, const at::Tensor& x, const at::Tensor& out) const;
   void ActivateInto(const at::Tensor& pre, const at::Tensor& hidden) const;

@@ -26,9 +26,6 @@ class PackedPass {
   void FinishLayer(const at::Tensor& x_hat, size_t sequences);
 
  private:
-  // The linear map named W_{name}, b_{name} of the layer.
-  void Apply(const char* name, const at::Tensor& x, const at::Tensor& out) const;
-
   const Model& model_;
   std::vector<int64_t> lengths_;
   at::Tensor resid_;  // [rows, d_model]

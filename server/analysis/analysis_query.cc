@@ -17,6 +17,8 @@
 #include "lib/statistics/analysis/pre_activations.h"
 #include "lib/statistics/analysis/predicted_decoders.h"
 #include "lib/statistics/analysis/ranked_units.h"
+#include "server/analysis/decoder_choice.h"
+#include "server/analysis/take_enum.h"
 #include "server/runtime/feature_selectors.h"
 
 namespace superpose {
@@ -24,25 +26,10 @@ namespace {
 
 using Made = absl::StatusOr<std::unique_ptr<Analysis>>;
 
-// The enums of the contract have the library's values in their order, after UNSPECIFIED, which means the default.
-template <typename Ours, typename Theirs>
-absl::Status TakeEnum(absl::string_view field, Theirs* value, bool is_known, Theirs standard, Ours* result) {
-  if (!is_known) {
-    return InvalidArgument(reason::kConfigInvalid, field, " has a value, ", static_cast<int>(*value),
-                           ", that this server does not know");
-  }
-  if (static_cast<int>(*value) == 0) *value = standard;
-  *result = static_cast<Ours>(static_cast<int>(*value) - 1);
-  return absl::OkStatus();
-}
-
 static_assert(static_cast<int>(FeatureUnitQuantity::kPreActivationMean) + 1 ==
               v1::FEATURE_UNIT_QUANTITY_PRE_ACTIVATION_MEAN);
-static_assert(static_cast<int>(PredictionMethod::kNoGate) + 1 == v1::PREDICTION_METHOD_NO_GATE);
-static_assert(static_cast<int>(PredictionMethod::kGaussian) + 1 == v1::PREDICTION_METHOD_GAUSSIAN);
 static_assert(static_cast<int>(PairQuantity::kCosine) + 1 == v1::PAIR_QUANTITY_COSINE);
 static_assert(static_cast<int>(PairQuantity::kPhi) + 1 == v1::PAIR_QUANTITY_PHI);
-static_assert(static_cast<int>(DecoderKind::kPredicted) + 1 == v1::DECODER_KIND_PREDICTED);
 static_assert(static_cast<int>(NoiseFormula::kNotebook) + 1 == v1::NOISE_FORMULA_NOTEBOOK);
 
 Made MakeFrom(const AnalysisInputs& inputs, v1::FrequenciesAnalysis* spec) {
@@ -64,10 +51,6 @@ Made MakeFrom(const AnalysisInputs& inputs, v1::FeatureUnitsAnalysis* spec) {
   query.values = spec->values();
   query.by_feature = spec->by_feature();
   return MakeFeatureUnits(inputs, query);
-}
-
-absl::Status TakeMethod(v1::PredictionMethod* method, PredictionMethod* result) {
-  return TakeEnum("method", method, v1::PredictionMethod_IsValid(*method), v1::PREDICTION_METHOD_ACT_GATE, result);
 }
 
 Made MakeFrom(const AnalysisInputs& inputs, v1::PredictedDecodersAnalysis* spec) {
@@ -116,18 +99,6 @@ Made MakeFrom(const AnalysisInputs& inputs, v1::CoactiveAnalysis* spec) {
   query.k = spec->k();
   query.min_count = spec->min_count();
   return MakeCoactive(inputs, query);
-}
-
-template <typename Spec>
-absl::Status TakeDecoders(Spec* spec, DecoderChoice* decoders) {
-  v1::DecoderKind kind = spec->kind();
-  SUPERPOSE_RETURN_IF_ERROR(
-      TakeEnum("kind", &kind, v1::DecoderKind_IsValid(kind), v1::DECODER_KIND_REAL, &decoders->kind));
-  spec->set_kind(kind);
-  v1::PredictionMethod method = spec->method();
-  SUPERPOSE_RETURN_IF_ERROR(TakeMethod(&method, &decoders->method));
-  if (kind == v1::DECODER_KIND_PREDICTED) spec->set_method(method);
-  return absl::OkStatus();
 }
 
 Made MakeFrom(const AnalysisInputs& inputs, v1::DecoderSimilaritiesAnalysis* spec) {
@@ -216,12 +187,12 @@ absl::StatusOr<std::unique_ptr<Analysis>> MakeAnalysis(const AnalysisInputs& inp
       return MakeFrom(inputs, spec->mutable_pre_activations());
     case v1::AnalysisSpec::kFrequencyProducts:
       return MakeFrom(inputs, spec->mutable_frequency_products());
-    case v1::AnalysisSpec::ANALYSIS_NOT_SET:
+    default:
       break;
   }
   return InvalidArgument(reason::kConfigInvalid,
-                         "the spec asks for no analysis, or for one that this server does not know: set one of its "
-                         "fields, such as frequencies");
+                         "the spec asks a snapshot for no analysis, or for one that this server does not know: set "
+                         "one of its fields, such as frequencies");
 }
 
 }  // namespace superpose

@@ -11,8 +11,8 @@
 namespace superpose {
 
 absl::StatusOr<std::unique_ptr<JobWork>> AnalysisWork::Create(const v1::Job& job, const JobParts& parts) {
-  SUPERPOSE_ASSIGN_OR_RETURN(std::unique_ptr<SnapshotAnalysis> analysis,
-                             SnapshotAnalysis::Open(job.analyze_snapshot(), *parts.registry, parts.snapshots));
+  SUPERPOSE_ASSIGN_OR_RETURN(std::unique_ptr<StoredAnalysis> analysis,
+                             StoredAnalysis::Open(job.analyze_snapshot(), SourcesOf(parts)));
   return std::unique_ptr<JobWork>(new AnalysisWork(job, parts, std::move(analysis)));
 }
 

@@ -5,14 +5,14 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/analysis/snapshot_analysis.h"
+#include "server/analysis/stored_analysis.h"
 #include "server/jobs/job_parts.h"
 #include "server/jobs/job_work.h"
 
 namespace superpose {
 
-// Answers a question to a snapshot. The answer's tensors stay in the job's folder for as long as the job is known:
-// answer.safetensors. Begins anew after a restart.
+// Answers a question to a snapshot, to directions or to a factorization. The answer's tensors stay in the job's folder
+// for as long as the job is known: answer.safetensors. Begins anew after a restart.
 class AnalysisWork final : public JobWork {
  public:
   static constexpr char kAnswerFile[] = "answer.safetensors";
@@ -26,13 +26,13 @@ class AnalysisWork final : public JobWork {
   absl::StatusOr<v1::Job> Finish(const KeepWriting& keep_writing) override;
 
  private:
-  AnalysisWork(const v1::Job& job, const JobParts& parts, std::unique_ptr<SnapshotAnalysis> analysis)
+  AnalysisWork(const v1::Job& job, const JobParts& parts, std::unique_ptr<StoredAnalysis> analysis)
       : job_(job), parts_(parts), analysis_(std::move(analysis)) {}
 
   const v1::Job job_;
   const JobParts parts_;
-  const std::unique_ptr<SnapshotAnalysis> analysis_;
-  std::optional<SnapshotAnalysis::Answer> answer_;  // once all is done
+  const std::unique_ptr<StoredAnalysis> analysis_;
+  std::optional<StoredAnalysis::Answer> answer_;  // once all is done
 };
 
 // The tensors of the answer that a job gave, mapped. NAME_INVALID; NOT_FOUND / ARTIFACT_NOT_FOUND where it gave none.

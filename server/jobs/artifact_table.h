@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,12 @@
 #include "server/runtime/reasons.h"
 
 namespace superpose {
+
+// The call that made an artifact, so that the same call made again makes no second one.
+struct ArtifactRequest {
+  std::string id;    // of its caller's choice; empty: none
+  std::string hash;  // of what was asked for
+};
 
 template <typename Message>
 struct ArtifactPage {
@@ -78,6 +85,36 @@ class ArtifactTable {
       }
       page.next_page_token = absl::StrCat(last);
       return page;
+    });
+  }
+
+  // The row that `condition`, SQL with these values in it, holds for; nothing without one.
+  template <typename... Values>
+  absl::StatusOr<std::optional<Message>> Find(absl::string_view condition, const Values&... values) const {
+    using Found = absl::StatusOr<std::optional<Message>>;
+    return database_->Transact([&](sqlite3* connection) -> Found {
+      Statement select(connection, absl::StrCat("SELECT descriptor FROM ", kind_.table, " WHERE ", condition),
+                       values...);
+      SUPERPOSE_ASSIGN_OR_RETURN(const bool found, select.Step());
+      if (!found) return std::nullopt;
+      return Read(select);
+    });
+  }
+
+  // Of a table that has an owner, a request_id and a request_hash: what this owner's request made before; nothing when
+  // it made nothing or has no id. ALREADY_EXISTS / REQUEST_ID_REUSED when another request had the id.
+  absl::StatusOr<std::optional<Message>> MadeByRequest(const std::string& owner, const ArtifactRequest& request) const {
+    using Found = absl::StatusOr<std::optional<Message>>;
+    if (request.id.empty()) return std::nullopt;
+    const std::string sql =
+        absl::StrCat("SELECT descriptor, request_hash FROM ", kind_.table, " WHERE owner = ? AND request_id = ?");
+    return database_->Transact([&](sqlite3* connection) -> Found {
+      Statement select(connection, sql, owner, request.id);
+      SUPERPOSE_ASSIGN_OR_RETURN(const bool found, select.Step());
+      if (!found) return std::nullopt;
+      if (select.Text(1) == request.hash) return Read(select);
+      return Error(absl::StatusCode::kAlreadyExists, reason::kRequestIdReused,
+                   absl::StrCat("request id \"", request.id, "\" was used for another import: take a new one"));
     });
   }
 

@@ -61,7 +61,7 @@ absl::StatusOr<std::unique_ptr<DataFolder>> DataFolder::Open(const std::string& 
   SUPERPOSE_RETURN_IF_ERROR(CheckWritable(path));
   SUPERPOSE_ASSIGN_OR_RETURN(const int lock, TakeLock(path));
   std::unique_ptr<DataFolder> folder(new DataFolder(path, lock));
-  for (const char* room : {"/jobs", "/midcoders", "/snapshots"}) {
+  for (const char* room : {"/jobs", "/midcoders", "/snapshots", "/factorizations"}) {
     SUPERPOSE_RETURN_IF_ERROR(MakeFolder(path + room));
     SUPERPOSE_RETURN_IF_ERROR(CheckWritable(path + room));
   }

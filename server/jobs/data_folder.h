@@ -9,7 +9,7 @@
 namespace superpose {
 
 // The server's folder, locked while this lives: superpose.db, jobs/{job}/ (checkpoints, history), midcoders/{midcoder}/
-// (weights, history), snapshots/{snapshot}/ (statistics), LOCK.
+// (weights, history), snapshots/{snapshot}/ (statistics), factorizations/{factorization}/ (factors), LOCK.
 class DataFolder {
  public:
   // Makes what is missing. FAILED_PRECONDITION / DATA_DIR_IN_USE when another server has it; STORAGE_READ_ONLY when it
@@ -21,7 +21,8 @@ class DataFolder {
 
   const std::string& path() const { return path_; }
   std::string database_path() const { return path_ + "/superpose.db"; }
-  // The folder of "jobs/{job}", "midcoders/{midcoder}" or "snapshots/{snapshot}"; not made by this call.
+  // The folder of "jobs/{job}", "midcoders/{midcoder}", "snapshots/{snapshot}" or "factorizations/{factorization}"; not
+  // made by this call.
   std::string FolderOf(const std::string& resource) const { return path_ + "/" + resource; }
 
  private:

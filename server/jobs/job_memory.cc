@@ -10,7 +10,9 @@
 #include "absl/strings/str_join.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
-#include "server/analysis/snapshot_analysis.h"
+#include "server/analysis/analysis_subject.h"
+#include "server/analysis/stored_analysis.h"
+#include "server/jobs/factorization_specs.h"
 #include "server/jobs/merge_work.h"
 #include "server/jobs/snapshot_comparison.h"
 #include "server/jobs/statistics_work.h"
@@ -25,9 +27,32 @@ bool IsOrBelongsTo(const std::string& name, const std::string& resource) {
   return name == resource || absl::StartsWith(name, absl::StrCat(resource, "/"));
 }
 
-bool AnyBelongsTo(const google::protobuf::RepeatedPtrField<std::string>& names, const std::string& resource) {
+// Names: a list of std::string.
+template <typename Names>
+bool AnyBelongsTo(const Names& names, const std::string& resource) {
   return std::any_of(names.begin(), names.end(),
                      [&resource](const std::string& name) { return IsOrBelongsTo(name, resource); });
+}
+
+std::vector<std::string> FactorizationResources(const v1::FactorizationSpec& spec) {
+  std::vector<std::string> names = ResourcesOf(spec.directions());
+  if (!spec.start().empty()) names.push_back(spec.start());
+  return names;
+}
+
+// The artifacts that a job reads while it runs, snapshots and factorizations, and the transcoders whose directions it
+// works with.
+std::vector<std::string> ResourcesReadBy(const v1::Job& job) {
+  switch (job.spec_case()) {
+    case v1::Job::kMergeSnapshots:
+      return {job.merge_snapshots().snapshots().begin(), job.merge_snapshots().snapshots().end()};
+    case v1::Job::kAnalyzeSnapshot:
+      return ResourcesOf(job.analyze_snapshot());
+    case v1::Job::kFactorizeDecoders:
+      return FactorizationResources(job.factorize_decoders());
+    default:
+      return {};
+  }
 }
 
 // The transcoder that an artifact was made with; "" where it is gone.
@@ -45,16 +70,18 @@ bool Uses(const v1::Job& job, const std::string& resource, const ArtifactStores&
     case v1::Job::kEvaluateMidcoder:
       return IsOrBelongsTo(TranscoderOf(stores.midcoders->Get(job.evaluate_midcoder().midcoder())), resource);
     case v1::Job::kAnalyzeSnapshot:
-      return IsOrBelongsTo(TranscoderOf(stores.snapshots->Get(job.analyze_snapshot().snapshot())), resource);
+      return AnyBelongsTo(ResourcesReadBy(job), resource) ||
+             IsOrBelongsTo(TranscoderOf(stores.snapshots->Get(job.analyze_snapshot().snapshot())), resource);
+    case v1::Job::kFactorizeDecoders:
+      return AnyBelongsTo(ResourcesReadBy(job), resource);
     default:
       return false;
   }
 }
 
-bool Reads(const v1::Job& job, const std::string& snapshot) {
-  const auto& merged = job.merge_snapshots().snapshots();
-  return job.analyze_snapshot().snapshot() == snapshot ||
-         std::find(merged.begin(), merged.end(), snapshot) != merged.end();
+bool Reads(const v1::Job& job, const std::string& artifact) {
+  const std::vector<std::string> names = ResourcesReadBy(job);
+  return std::find(names.begin(), names.end(), artifact) != names.end();
 }
 
 absl::Status CheckNoJob(const std::string& resource, JobStore* jobs,
@@ -95,10 +122,12 @@ absl::StatusOr<MemoryEstimate> EstimateJobMemory(const v1::Job& job, const JobPa
       return EstimateCollectionJob(job.collect_statistics(), parts);
     case v1::Job::kMergeSnapshots:
       return EstimateMerge(job.merge_snapshots(), parts);
-    case v1::Job::kAnalyzeSnapshot: {
-      SUPERPOSE_ASSIGN_OR_RETURN(const std::unique_ptr<SnapshotAnalysis> analysis,
-                                 SnapshotAnalysis::Open(job.analyze_snapshot(), *parts.registry, parts.snapshots));
-      return MemoryEstimate{.peak_bytes = analysis->result_bytes()};
+    case v1::Job::kAnalyzeSnapshot:
+      return EstimateAnalysis(job.analyze_snapshot(), SourcesOf(parts));
+    case v1::Job::kFactorizeDecoders: {
+      SUPERPOSE_ASSIGN_OR_RETURN(const FactorizationJobEstimate estimate,
+                                 EstimateFactorizationJob(SourcesOf(parts), job.factorize_decoders()));
+      return estimate.memory;
     }
     default:
       return MemoryEstimate();
@@ -109,8 +138,8 @@ absl::Status CheckNoJobUses(const std::string& resource, JobStore* jobs, const A
   return CheckNoJob(resource, jobs, [&](const v1::Job& job) { return Uses(job, resource, stores); });
 }
 
-absl::Status CheckNoJobReads(const std::string& snapshot, JobStore* jobs) {
-  return CheckNoJob(snapshot, jobs, [&snapshot](const v1::Job& job) { return Reads(job, snapshot); });
+absl::Status CheckNoJobReads(const std::string& artifact, JobStore* jobs) {
+  return CheckNoJob(artifact, jobs, [&artifact](const v1::Job& job) { return Reads(job, artifact); });
 }
 
 }  // namespace superpose

@@ -21,7 +21,8 @@ struct ArtifactStores {
 };
 absl::Status CheckNoJobUses(const std::string& resource, JobStore* jobs, const ArtifactStores& stores);
 
-// The same for "snapshots/{snapshot}" while a job merges or analyses it.
-absl::Status CheckNoJobReads(const std::string& snapshot, JobStore* jobs);
+// The same for "snapshots/{snapshot}" and "factorizations/{factorization}" while a job merges or analyses it, takes
+// directions from it, or begins with it.
+absl::Status CheckNoJobReads(const std::string& artifact, JobStore* jobs);
 
 }  // namespace superpose

@@ -1,6 +1,7 @@
 #include "lib/base/error.h"
 #include "server/jobs/analysis_work.h"
 #include "server/jobs/evaluation_work.h"
+#include "server/jobs/factorization_work.h"
 #include "server/jobs/job_parts.h"
 #include "server/jobs/merge_work.h"
 #include "server/jobs/statistics_work.h"
@@ -20,6 +21,8 @@ absl::StatusOr<std::unique_ptr<JobWork>> MakeJobWork(const v1::Job& job, const J
       return MergeWork::Create(job, parts);
     case v1::Job::kAnalyzeSnapshot:
       return AnalysisWork::Create(job, parts);
+    case v1::Job::kFactorizeDecoders:
+      return FactorizationWork::Create(job, parts);
     case v1::Job::SPEC_NOT_SET:
       break;
   }

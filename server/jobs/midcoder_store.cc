@@ -10,6 +10,7 @@
 #include "server/jobs/artifact_facts.h"
 #include "server/jobs/folder.h"
 #include "server/jobs/history_file.h"
+#include "server/jobs/keep_artifact.h"
 #include "server/jobs/statement.h"
 #include "server/runtime/reasons.h"
 
@@ -76,40 +77,16 @@ absl::StatusOr<v1::Midcoder> MidcoderStore::Keep(v1::Midcoder midcoder, const Te
                                                  absl::Time now, const KeepWriting& keep_writing) {
   SUPERPOSE_RETURN_IF_ERROR(DescribeArtifact("midcoders", tensors, now, &midcoder));
   const std::string folder = folder_->FolderOf(midcoder.name());
-  absl::Status status = WriteFiles(folder, midcoder, tensors, history, keep_writing);
-  if (status.ok()) {
-    status = database_->Transact([&](sqlite3* connection) { return Insert(connection, midcoder, request, now); });
-  }
-  if (status.ok()) return midcoder;
-  RemoveAll(folder).IgnoreError();  // else the sweep at the next start does
-  return status;
+  SUPERPOSE_RETURN_IF_ERROR(KeepArtifact(
+      folder, database_, [&] { return WriteFiles(folder, midcoder, tensors, history, keep_writing); },
+      [&](sqlite3* connection) { return Insert(connection, midcoder, request, now); }));
+  return midcoder;
 }
 
 absl::StatusOr<std::optional<v1::Midcoder>> MidcoderStore::MadeByJob(const v1::Midcoder& midcoder) {
-  using Found = absl::StatusOr<std::optional<v1::Midcoder>>;
   if (midcoder.job().empty()) return std::nullopt;
-  return database_->Transact([&](sqlite3* connection) -> Found {
-    Statement select(connection, "SELECT descriptor FROM midcoders WHERE job = ? AND layer = ? AND job_result = ?",
-                     midcoder.job(), midcoder.layer(), midcoder.job_result());
-    SUPERPOSE_ASSIGN_OR_RETURN(const bool found, select.Step());
-    if (!found) return std::nullopt;
-    return table_.Read(select);
-  });
-}
-
-absl::StatusOr<std::optional<v1::Midcoder>> MidcoderStore::MadeByRequest(const std::string& owner,
-                                                                         const ArtifactRequest& request) {
-  using Found = absl::StatusOr<std::optional<v1::Midcoder>>;
-  if (request.id.empty()) return std::nullopt;
-  return database_->Transact([&](sqlite3* connection) -> Found {
-    Statement select(connection, "SELECT descriptor, request_hash FROM midcoders WHERE owner = ? AND request_id = ?",
-                     owner, request.id);
-    SUPERPOSE_ASSIGN_OR_RETURN(const bool found, select.Step());
-    if (!found) return std::nullopt;
-    if (select.Text(1) == request.hash) return table_.Read(select);
-    return Error(absl::StatusCode::kAlreadyExists, reason::kRequestIdReused,
-                 absl::StrCat("request id \"", request.id, "\" was used for another import: take a new one"));
-  });
+  return table_.Find("job = ? AND layer = ? AND job_result = ?", midcoder.job(), midcoder.layer(),
+                     midcoder.job_result());
 }
 
 absl::Status MidcoderStore::Delete(const std::string& name) {

@@ -21,12 +21,6 @@ namespace superpose {
 
 using MidcoderPage = ArtifactPage<v1::Midcoder>;
 
-// The call that made an artifact, so that the same call made again makes no second one.
-struct ArtifactRequest {
-  std::string id;    // of its caller's choice; empty: none
-  std::string hash;  // of what was asked for
-};
-
 struct HistoryPage {
   v1::TrainingHistory history;
   std::string next_page_token;  // empty at the end
@@ -56,7 +50,9 @@ class MidcoderStore {
                                            const ArtifactRequest& request, absl::Time now);
   // What this owner's request made before; nothing when it made nothing or has no id. ALREADY_EXISTS /
   // REQUEST_ID_REUSED when another request had the id.
-  absl::StatusOr<std::optional<v1::Midcoder>> MadeByRequest(const std::string& owner, const ArtifactRequest& request);
+  absl::StatusOr<std::optional<v1::Midcoder>> MadeByRequest(const std::string& owner, const ArtifactRequest& request) {
+    return table_.MadeByRequest(owner, request);
+  }
 
   // NOT_FOUND / MIDCODER_NOT_FOUND; INVALID_ARGUMENT / NAME_INVALID.
   absl::StatusOr<v1::Midcoder> Get(const std::string& name) { return table_.Get(name); }

@@ -14,8 +14,8 @@ namespace superpose {
 namespace {
 
 // Times are nanoseconds since 1970. The BLOBs of jobs are serialized v1::Job messages that hold only some fields (spec;
-// progress and metrics; result or error) and merge into one; those of midcoders and snapshots are whole v1::Midcoder
-// and v1::Snapshot messages.
+// progress and metrics; result or error) and merge into one; those of midcoders, snapshots and factorizations are
+// whole v1::Midcoder, v1::Snapshot and v1::Factorization messages.
 constexpr const char* kMigrations[] = {
     R"sql(
       CREATE TABLE jobs (
@@ -83,6 +83,20 @@ constexpr const char* kMigrations[] = {
 
       ALTER TABLE jobs ADD COLUMN keeps_files INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE jobs ADD COLUMN is_question INTEGER NOT NULL DEFAULT 0;
+    )sql",
+    R"sql(
+      CREATE TABLE factorizations (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        job TEXT NOT NULL,
+        request_id TEXT NOT NULL,
+        request_hash TEXT NOT NULL,
+        descriptor BLOB NOT NULL,
+        create_time INTEGER NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX factorizations_by_job ON factorizations (job) WHERE job <> '';
+      CREATE UNIQUE INDEX factorizations_by_request ON factorizations (owner, request_id) WHERE request_id <> '';
     )sql",
 };
 

@@ -10,6 +10,7 @@
 #include "lib/base/status_macros.h"
 #include "server/jobs/artifact_facts.h"
 #include "server/jobs/folder.h"
+#include "server/jobs/keep_artifact.h"
 
 namespace superpose {
 namespace {
@@ -55,13 +56,7 @@ absl::StatusOr<v1::Snapshot> SnapshotStore::AddAtMoment(v1::Snapshot snapshot, c
 
 absl::StatusOr<std::optional<v1::Snapshot>> SnapshotStore::TakenAtMoment(const std::string& job,
                                                                          const std::string& moment) {
-  using Found = absl::StatusOr<std::optional<v1::Snapshot>>;
-  return database_->Transact([&](sqlite3* connection) -> Found {
-    Statement select(connection, "SELECT descriptor FROM snapshots WHERE job = ? AND job_moment = ?", job, moment);
-    SUPERPOSE_ASSIGN_OR_RETURN(const bool found, select.Step());
-    if (!found) return std::nullopt;
-    return table_.Read(select);
-  });
+  return table_.Find("job = ? AND job_moment = ?", job, moment);
 }
 
 absl::StatusOr<v1::Snapshot> SnapshotStore::Keep(v1::Snapshot snapshot, const std::string& moment,
@@ -69,13 +64,10 @@ absl::StatusOr<v1::Snapshot> SnapshotStore::Keep(v1::Snapshot snapshot, const st
                                                  const KeepWriting& keep_writing) {
   SUPERPOSE_RETURN_IF_ERROR(DescribeArtifact("snapshots", tensors, now, &snapshot));
   const std::string folder = folder_->FolderOf(snapshot.name());
-  absl::Status status = WriteFile(folder, snapshot, tensors, keep_writing);
-  if (status.ok()) {
-    status = database_->Transact([&](sqlite3* connection) { return Insert(connection, snapshot, moment, now); });
-  }
-  if (status.ok()) return snapshot;
-  RemoveAll(folder).IgnoreError();  // else the sweep at the next start does
-  return status;
+  SUPERPOSE_RETURN_IF_ERROR(KeepArtifact(
+      folder, database_, [&] { return WriteFile(folder, snapshot, tensors, keep_writing); },
+      [&](sqlite3* connection) { return Insert(connection, snapshot, moment, now); }));
+  return snapshot;
 }
 
 absl::StatusOr<SnapshotPage> SnapshotStore::List(int64_t page_size, const std::string& page_token,

@@ -25,7 +25,10 @@ struct Room {
   const char* name;
   const char* condition;
 };
-constexpr Room kRooms[] = {{"jobs", "state IN (1, 2, 4) OR keeps_files"}, {"midcoders", "TRUE"}, {"snapshots", "TRUE"}};
+constexpr Room kRooms[] = {{"jobs", "state IN (1, 2, 4) OR keeps_files"},
+                           {"midcoders", "TRUE"},
+                           {"snapshots", "TRUE"},
+                           {"factorizations", "TRUE"}};
 static_assert(v1::JOB_STATE_QUEUED == 1 && v1::JOB_STATE_RUNNING == 2 && v1::JOB_STATE_FAILED == 4);
 
 absl::StatusOr<std::vector<fs::path>> EntriesOf(const std::string& folder) {

@@ -3,14 +3,12 @@
 #include <string>
 
 #include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
 #include "lib/base/memory_estimate.h"
 #include "lib/base/status_macros.h"
 #include "lib/statistics/reference_statistics.h"
 #include "lib/tensor_io/tensor_bytes.h"
-#include "server/jobs/folder.h"
-#include "server/jobs/resource_id.h"
+#include "server/jobs/export_file.h"
 #include "server/runtime/midcoder_specs.h"
 #include "server/runtime/reasons.h"
 
@@ -59,14 +57,8 @@ absl::StatusOr<std::shared_ptr<const MappedFile>> MidcoderExporter::WriteReferen
   if (!request.snapshot().empty()) {
     SUPERPOSE_ASSIGN_OR_RETURN(memory, AddStatistics(request, &file));
   }
-  SUPERPOSE_RETURN_IF_ERROR(CheckRoomFor(TensorBytes(file.parameters) + TensorBytes(file.statistics), folder_->path()));
-  // The sweep at the next start removes what a crash leaves of it.
-  const std::string path = absl::StrCat(folder_->path(), "/export-", NewResourceId(), ".tmp");
-  absl::Status status = WriteReferenceMidcoder(path, file);
-  if (!status.ok()) return status;
-  auto mapped = MappedFile::Open(path);
-  RemoveAll(path).IgnoreError();
-  return mapped;
+  return MapExport(*folder_, TensorBytes(file.parameters) + TensorBytes(file.statistics),
+                   [&file](const std::string& path) { return WriteReferenceMidcoder(path, file); });
 }
 
 absl::StatusOr<MemoryReservation> MidcoderExporter::AddStatistics(const v1::ExportMidcoderRequest& request,

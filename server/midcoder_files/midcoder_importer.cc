@@ -1,33 +1,27 @@
 #include "server/midcoder_files/midcoder_importer.h"
 
 #include <ATen/ATen.h>
-#include <google/protobuf/util/json_util.h>
 
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <optional>
-#include <system_error>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
-#include "lib/base/mapped_file.h"
 #include "lib/base/sha256.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "server/jobs/artifact_description.h"
 #include "server/runtime/descriptors.h"
 #include "server/runtime/midcoder_specs.h"
 #include "server/runtime/reasons.h"
+#include "server/uploads/import_upload.h"
 
 namespace superpose {
 namespace {
 
 constexpr char kReferenceFile[] = "reference .pt";
-
-// Of the description in a file of our own form. Lists show it: one import must not make them longer than a message.
-constexpr size_t kMostDescriptionBytes = size_t{64} << 10;
 
 // What a midcoder belongs to.
 struct Place {
@@ -109,25 +103,9 @@ TensorMap SnapshotTensors(const ReferenceMidcoder& file) {
 
 // The description that our own form carries.
 absl::StatusOr<v1::Midcoder> DescriptionIn(const SafetensorsFile& file) {
-  const auto format = file.metadata().find("format");
-  const auto json = file.metadata().find("midcoder");
-  if (format == file.metadata().end() || format->second != "superpose.midcoder" || json == file.metadata().end()) {
-    return InvalidArgument(
-        reason::kFileUnsupported,
-        "the safetensors file is no midcoder: its metadata lack format \"superpose.midcoder\" or the "
-        "midcoder's description");
-  }
-  if (json->second.size() > kMostDescriptionBytes) {
-    return InvalidArgument(reason::kFileUnsupported, "the midcoder's description in the file's metadata has ",
-                           json->second.size(), " bytes: at most ", kMostDescriptionBytes, " are read");
-  }
-  google::protobuf::util::JsonParseOptions options;
-  options.ignore_unknown_fields = true;
   v1::Midcoder midcoder;
-  const auto parsed = google::protobuf::util::JsonStringToMessage(json->second, &midcoder, options);
-  if (parsed.ok() && v1::MidForm_IsValid(midcoder.spec().mid_form()) && v1::MidGate_IsValid(midcoder.spec().gate())) {
-    return midcoder;
-  }
+  SUPERPOSE_RETURN_IF_ERROR(ReadDescription(file.metadata(), "midcoder", &midcoder));
+  if (v1::MidForm_IsValid(midcoder.spec().mid_form()) && v1::MidGate_IsValid(midcoder.spec().gate())) return midcoder;
   return InvalidArgument(reason::kFileCorrupt, "the midcoder's description in the file's metadata cannot be read");
 }
 
@@ -151,18 +129,17 @@ absl::StatusOr<TensorMap> CheckedTensors(const v1::Midcoder& midcoder, const Pla
   });
 }
 
-bool IsZip(const std::string& path) {
-  const auto file = MappedFile::Open(path);
-  return file.ok() && absl::StartsWith((*file)->text(), "PK");
-}
-
 }  // namespace
 
 absl::StatusOr<v1::Midcoder> MidcoderImporter::Import(const v1::ImportMidcoderRequest& request,
                                                       const std::string& owner) {
   SUPERPOSE_ASSIGN_OR_RETURN(std::optional<v1::Midcoder> before,
                              parts_.midcoders->MadeByRequest(owner, RequestOf(request)));
-  SUPERPOSE_ASSIGN_OR_RETURN(const MemoryReservation memory, Reserve(request.upload()));
+  // float32 of what may lie there with half of the bits.
+  constexpr int64_t kCopiesOfFile = 2;
+  SUPERPOSE_ASSIGN_OR_RETURN(
+      const MemoryReservation memory,
+      ReserveForImport(parts_.budget, parts_.uploads, request.upload(), kCopiesOfFile, "importing this midcoder"));
   if (before.has_value()) {
     SUPERPOSE_RETURN_IF_ERROR(Complete(*before, request.upload()));
   } else {
@@ -170,17 +147,6 @@ absl::StatusOr<v1::Midcoder> MidcoderImporter::Import(const v1::ImportMidcoderRe
   }
   parts_.uploads->Remove(request.upload()).IgnoreError();  // else it goes after a week
   return *std::move(before);
-}
-
-// Twice the file: float32 of what may lie there with half of the bits.
-absl::StatusOr<MemoryReservation> MidcoderImporter::Reserve(const std::string& upload) const {
-  const auto path = parts_.uploads->PathOf(upload);
-  if (parts_.budget == nullptr || !path.ok()) return MemoryReservation();  // whoever reads it says what is wrong
-  std::error_code error;
-  const auto bytes = static_cast<int64_t>(std::filesystem::file_size(*path, error));
-  if (error) return MemoryReservation();
-  return parts_.budget->Reserve(MemoryUse::kRequest, 2 * bytes, "importing this midcoder",
-                                "wait for other calls to end, unload something, or raise memory_limit_bytes");
 }
 
 absl::StatusOr<v1::Midcoder> MidcoderImporter::ImportNew(const v1::ImportMidcoderRequest& request,

@@ -36,7 +36,6 @@ class MidcoderImporter {
   absl::StatusOr<v1::Midcoder> Import(const v1::ImportMidcoderRequest& request, const std::string& owner);
 
  private:
-  absl::StatusOr<MemoryReservation> Reserve(const std::string& upload) const;
   absl::StatusOr<v1::Midcoder> ImportNew(const v1::ImportMidcoderRequest& request, const std::string& owner);
   // Adds what is missing of what the same request made before: a server that died between a midcoder and its snapshot
   // left the upload.

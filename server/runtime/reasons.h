@@ -37,6 +37,7 @@ inline constexpr absl::string_view kResourceExists = "RESOURCE_EXISTS";
 inline constexpr absl::string_view kResourceInUse = "RESOURCE_IN_USE";
 inline constexpr absl::string_view kPathNotAllowed = "PATH_NOT_ALLOWED";
 inline constexpr absl::string_view kSnapshotNotFound = "SNAPSHOT_NOT_FOUND";
+inline constexpr absl::string_view kFactorizationNotFound = "FACTORIZATION_NOT_FOUND";
 inline constexpr absl::string_view kArtifactNotFound = "ARTIFACT_NOT_FOUND";
 inline constexpr absl::string_view kJobCrashed = "JOB_CRASHED";
 inline constexpr absl::string_view kJobWithoutStatistics = "JOB_WITHOUT_STATISTICS";

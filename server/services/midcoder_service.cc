@@ -148,7 +148,8 @@ grpc::ServerUnaryReactor* MidcoderServiceImpl::ImportMidcoder(grpc::CallbackServ
 
 grpc::ServerWriteReactor<v1::ExportMidcoderResponse>* MidcoderServiceImpl::ExportMidcoder(
     grpc::CallbackServerContext* context, const v1::ExportMidcoderRequest* request) {
-  auto* stream = new ExportStream(context, parts_.metrics, parts_.worker, request->start_offset());
+  auto* stream = new ExportStream<v1::ExportMidcoderResponse>(context, parts_.metrics, parts_.worker, "ExportMidcoder",
+                                                              request->start_offset());
   StartStream(*parts_.metrics, parts_.loading_worker, stream,
               [this, request] { return parts_.exporter->Export(*request); });
   return stream;

@@ -10,7 +10,6 @@
 #include "server/jobs/statistics_work.h"
 #include "server/runtime/statistics_memory.h"
 #include "server/runtime/statistics_specs.h"
-#include "server/services/analysis_call.h"
 #include "server/services/new_job.h"
 #include "server/services/paging.h"
 
@@ -33,11 +32,6 @@ absl::StatusOr<v1::Job> StatisticsServiceImpl::ResolveMerge(v1::Job job) const {
   SUPERPOSE_RETURN_IF_ERROR(parts_.budget->CheckCanEverFit(MemoryUse::kJob, BytesOfTensors(snapshots.front()),
                                                            "this merge", "raise memory_limit_bytes"));
   return job;
-}
-
-absl::Status StatisticsServiceImpl::CheckAnalysisFits(const SnapshotAnalysis& analysis) const {
-  return parts_.budget->CheckCanEverFit(MemoryUse::kJob, analysis.result_bytes(), "this analysis",
-                                        "ask for fewer features or without values, or raise memory_limit_bytes");
 }
 
 grpc::ServerUnaryReactor* StatisticsServiceImpl::CollectStatistics(grpc::CallbackServerContext* context,
@@ -126,41 +120,13 @@ grpc::ServerUnaryReactor* StatisticsServiceImpl::CompareSnapshots(grpc::Callback
       });
 }
 
-absl::Status StatisticsServiceImpl::Analyze(const std::shared_ptr<UnaryCall>& call,
-                                            const v1::AnalyzeSnapshotRequest& request,
-                                            v1::AnalyzeSnapshotResponse* response) const {
-  v1::Job as_sent;
-  as_sent.set_owner(call->user());
-  as_sent.set_request_id(request.request_id());
-  *as_sent.mutable_analyze_snapshot() = request.spec();
-  // Sent again, it gets its job, whatever has become of the snapshot. An id that was used for something else matters
-  // only if a job results.
-  const auto before = parts_.job_store->FindSubmitted(as_sent);
-  if (before.ok() && before->has_value()) {
-    SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_job(), parts_.jobs->Get((*before)->name()));
-    call->Finish(absl::OkStatus());
-    return absl::OkStatus();
-  }
-  SUPERPOSE_ASSIGN_OR_RETURN(const std::shared_ptr<SnapshotAnalysis> analysis,
-                             SnapshotAnalysis::Open(request.spec(), *parts_.registry, parts_.snapshots));
-  if (!request.as_job() && !analysis->TakesLong()) {
-    return AnswerAnalysis(parts_.executor, parts_.budget, call, analysis, response->mutable_result());
-  }
-  const auto resolve = [&](v1::Job job) -> absl::StatusOr<v1::Job> {
-    SUPERPOSE_RETURN_IF_ERROR(CheckAnalysisFits(*analysis));
-    *job.mutable_analyze_snapshot() = analysis->spec();
-    return job;
-  };
-  SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_job(), parts_.jobs->Submit(as_sent, resolve));
-  call->Finish(absl::OkStatus());
-  return absl::OkStatus();
-}
-
 grpc::ServerUnaryReactor* StatisticsServiceImpl::AnalyzeSnapshot(grpc::CallbackServerContext* context,
                                                                  const v1::AnalyzeSnapshotRequest* request,
                                                                  v1::AnalyzeSnapshotResponse* response) {
   auto call = std::make_shared<UnaryCall>(context, parts_.metrics, "AnalyzeSnapshot");
-  StartOnWorker(call, parts_.worker, [this, call, request, response] { return Analyze(call, *request, response); });
+  StartOnWorker(call, parts_.worker, [this, call, request, response] {
+    return parts_.desk->Answer(AnalysisCall::kAnalyzeSnapshot, call, *request, response);
+  });
   return call->reactor();
 }
 

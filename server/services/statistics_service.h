@@ -4,23 +4,22 @@
 #include <string>
 #include <vector>
 
-#include "server/analysis/snapshot_analysis.h"
 #include "server/jobs/job_manager.h"
 #include "server/jobs/job_store.h"
 #include "server/jobs/midcoder_store.h"
 #include "server/jobs/snapshot_store.h"
-#include "server/runtime/device_executor.h"
 #include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/runtime/worker.h"
+#include "server/services/analysis_desk.h"
 #include "server/services/call.h"
 #include "server/telemetry/metrics.h"
 #include "superpose/v1/statistics_service.grpc.pb.h"
 
 namespace superpose {
 
-// Collects, keeps and analyses statistics: specs are checked here; collecting and merging are the queue's work, and so
-// are analyses that take long; short ones are `executor`'s. Runs on `worker`.
+// Collects, keeps and analyses statistics: specs are checked here; collecting and merging are the queue's work, and
+// questions go to the desk. Runs on `worker`.
 class StatisticsServiceImpl final : public v1::StatisticsService::CallbackService {
  public:
   // All must outlive this.
@@ -31,7 +30,7 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
     JobStore* job_store = nullptr;
     MidcoderStore* midcoders = nullptr;
     SnapshotStore* snapshots = nullptr;
-    DeviceExecutor* executor = nullptr;
+    const AnalysisDesk* desk = nullptr;
     Worker* worker = nullptr;
     Metrics* metrics = nullptr;
   };
@@ -65,11 +64,6 @@ class StatisticsServiceImpl final : public v1::StatisticsService::CallbackServic
  private:
   absl::StatusOr<v1::Job> ResolveCollection(v1::Job job) const;
   absl::StatusOr<v1::Job> ResolveMerge(v1::Job job) const;
-  // Ends the call, or gives it to the device, unless there is an error.
-  absl::Status Analyze(const std::shared_ptr<UnaryCall>& call, const v1::AnalyzeSnapshotRequest& request,
-                       v1::AnalyzeSnapshotResponse* response) const;
-  // As a job. MEMORY_EXCEEDED.
-  absl::Status CheckAnalysisFits(const SnapshotAnalysis& analysis) const;
 
   const Parts parts_;
 };

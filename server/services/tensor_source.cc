@@ -57,6 +57,10 @@ absl::StatusOr<TensorMap> TensorSource::TensorsOf(const std::string& resource) c
     SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, parts_.snapshots->Open(resource));
     return file.tensors();
   }
+  if (absl::StartsWith(resource, "factorizations/")) {
+    SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, parts_.factorizations->Open(resource));
+    return file.tensors();
+  }
   if (absl::StartsWith(resource, "jobs/")) {
     SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, OpenAnswer(*parts_.folder, parts_.jobs, resource));
     return file.tensors();
@@ -64,7 +68,7 @@ absl::StatusOr<TensorMap> TensorSource::TensorsOf(const std::string& resource) c
   if (!absl::StartsWith(resource, "models/")) {
     return InvalidArgument(reason::kNameInvalid, "resource \"", resource,
                            "\" must be models/{model}, models/{model}/transcoders/{id}, midcoders/{midcoder}, "
-                           "snapshots/{snapshot} or jobs/{job}");
+                           "snapshots/{snapshot}, factorizations/{factorization} or jobs/{job}");
   }
   if (std::count(resource.begin(), resource.end(), '/') == 1) {
     SUPERPOSE_ASSIGN_OR_RETURN(const ModelHandle model, parts_.registry->FindModel(resource));

@@ -4,6 +4,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/jobs/data_folder.h"
+#include "server/jobs/factorization_store.h"
 #include "server/jobs/job_store.h"
 #include "server/jobs/midcoder_store.h"
 #include "server/jobs/snapshot_store.h"
@@ -25,6 +26,7 @@ class TensorSource {
     JobStore* jobs = nullptr;
     MidcoderStore* midcoders = nullptr;
     SnapshotStore* snapshots = nullptr;
+    FactorizationStore* factorizations = nullptr;
     MemoryBudget* budget = nullptr;
     DeviceExecutor* executor = nullptr;
   };

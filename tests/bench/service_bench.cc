@@ -68,7 +68,7 @@ int Run(const std::vector<std::string>& words) {
     return 2;
   }
   options.folder = words[1];
-  KeepFreedPages();
+  ConfigureAllocator();
   const ServiceRig rig(options);
   RunRows(rig, "/proc/self/exe", {words.begin() + 4, words.end()});
   return 0;

@@ -129,7 +129,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: superpose_bench FOLDER BATCH THREADS\n");
     return 2;
   }
-  superpose::KeepFreedPages();
+  superpose::ConfigureAllocator();
   superpose::ConfigureComputeThread(threads);
   superpose::Worker worker(argv[1], batch);
   return superpose::Serve(worker);

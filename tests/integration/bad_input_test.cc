@@ -15,22 +15,12 @@
 #include "superpose/v1/statistics_service.grpc.pb.h"
 #include "superpose/v1/tensor_service.grpc.pb.h"
 #include "tests/client/tiny_server_test.h"
-#include "tests/integration/text_call.h"
+#include "tests/integration/bad_calls.h"
 
 namespace superpose::client {
 namespace {
 
 using absl::StatusCode;
-
-struct BadCall {
-  TextCall call;
-  std::string request;
-  StatusCode code;
-  std::string reason;
-  std::string in_message;
-};
-
-using BadCalls = std::vector<BadCall>;
 
 TextCall GetModel() { return Unary(&v1::ModelService::Stub::GetModel); }
 TextCall GetCorpus() { return Unary(&v1::CorpusService::Stub::GetCorpus); }
@@ -266,13 +256,7 @@ class BadInputTest : public TinyServerTest {
     EXPECT_OK(client().GetActivations(sound));
   }
 
-  void ExpectRefused(const BadCalls& calls) const {
-    for (const BadCall& bad : calls) {
-      const absl::Status status = bad.call(channel_, bad.request);
-      EXPECT_THAT(status, FailsWith(bad.code, bad.reason)) << bad.request.substr(0, 200);
-      EXPECT_THAT(status, MessageHas(bad.in_message)) << bad.request.substr(0, 200);
-    }
-  }
+  void ExpectRefused(const BadCalls& calls) const { superpose::ExpectRefused(channel_, calls); }
 
   absl::StatusOr<v1::Job> Trained(const v1::MidcoderTrainingSpec& spec) const {
     absl::StatusOr<v1::Job> job = client().TrainMidcoder(spec);

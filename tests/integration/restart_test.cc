@@ -1,14 +1,13 @@
 // What a server that is killed or stopped leaves, and what the next one makes of it.
-#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <stop_token>
 #include <string>
 
 #include "client/cpp/client.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/client/tiny_specs.h"
+#include "tests/integration/job_moments.h"
 #include "tests/status_matchers.h"
 #include "tests/support/server_process.h"
 #include "tests/support/tiny_server.h"
@@ -26,29 +25,6 @@ std::map<std::string, std::string> WeightsOf(const Client& client, const v1::Job
     if (tensor.ok()) weights[name] = tensor->bytes;
   }
   return weights;
-}
-
-bool HasCheckpoint(const TinyServer& server, const std::string& job) {
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(server.folder() / "data" / job, error)) {
-    if (entry.path().filename().string().find("checkpoint-") == 0) return true;
-  }
-  return false;
-}
-
-// Watches the job until `enough`.
-absl::Status WatchUntil(const Client& client, const std::string& job,
-                        const std::function<bool(const v1::Job&)>& enough) {
-  std::stop_source stop;
-  client::WatchOptions options;
-  options.stop = stop.get_token();
-  options.deadline = absl::Now() + absl::Minutes(2);
-  auto on_change = [&](const v1::Job& now) {
-    if (enough(now)) stop.request_stop();
-  };
-  const absl::Status status = client.WatchJob(job, on_change, options).status();
-  if (status.ok()) return absl::FailedPreconditionError("the job ended before");
-  return absl::IsCancelled(status) ? absl::OkStatus() : status;
 }
 
 TEST(RestartTest, AJobKilledWithItsServerEndsWithTheBitsOfOneThatWasNot) {

@@ -9,7 +9,7 @@
 #include "superpose/v1/statistics_service.grpc.pb.h"
 #include "superpose/v1/tensor_service.grpc.pb.h"
 #include "tests/client/tiny_server_test.h"
-#include "tests/integration/text_call.h"
+#include "tests/integration/bad_calls.h"
 
 namespace superpose::client {
 namespace {
@@ -20,16 +20,6 @@ using Stub = v1::StatisticsService::Stub;
 constexpr auto kInvalid = StatusCode::kInvalidArgument;
 constexpr auto kPrecondition = StatusCode::kFailedPrecondition;
 constexpr auto kNotFound = StatusCode::kNotFound;
-
-struct BadCall {
-  TextCall call;
-  std::string request;
-  StatusCode code;
-  std::string reason;
-  std::string in_message;
-};
-
-using BadCalls = std::vector<BadCall>;
 
 TextCall CollectCall() { return Unary(&Stub::CollectStatistics); }
 TextCall EstimateCall() { return Unary(&Stub::EstimateStatistics); }
@@ -59,7 +49,9 @@ BadCalls UnknownNames() {
       {AnalyzeCall(), "spec { snapshot: 'snapshots/a' frequencies {} }", kNotFound, "SNAPSHOT_NOT_FOUND", ""},
       {AnalyzeCall(), "spec { snapshot: 'snapshots/a' frequencies {} } as_job: true", kNotFound, "SNAPSHOT_NOT_FOUND",
        ""},
-      {AnalyzeCall(), "", kInvalid, "NAME_INVALID", ""},
+      {AnalyzeCall(), "", kInvalid, "CONFIG_INVALID", "asks for no analysis"},
+      {AnalyzeCall(), "spec { frequencies {} }", kInvalid, "NAME_INVALID", ""},
+      {AnalyzeCall(), "spec { spectrum {} }", kInvalid, "CONFIG_INVALID", "AnalyzeDirections"},
       {ListCall(), "midcoder: 'midcoders/a' job: 'jobs/a'", kInvalid, "CONFIG_INVALID", "both set"},
       {ListCall(), "page_size: -1", kInvalid, "CONFIG_INVALID", "page_size"},
   };
@@ -116,13 +108,7 @@ class StatisticsBadInputTest : public TinyServerTest {
   }
   void TearDown() override { EXPECT_OK(client().GetServerInfo()); }
 
-  void ExpectRefused(const BadCalls& calls) const {
-    for (const BadCall& bad : calls) {
-      const absl::Status status = bad.call(channel_, bad.request);
-      EXPECT_THAT(status, FailsWith(bad.code, bad.reason)) << bad.request.substr(0, 200);
-      EXPECT_THAT(status, MessageHas(bad.in_message)) << bad.request.substr(0, 200);
-    }
-  }
+  void ExpectRefused(const BadCalls& calls) const { superpose::ExpectRefused(channel_, calls); }
 
   // The name of a snapshot with all groups but PAIRS, of this server.
   std::string Collect() const {

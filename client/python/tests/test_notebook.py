@@ -40,14 +40,16 @@ def test_its_cells_run(demo_server):
     for cell in CODE:
         if "plot" in cell["metadata"].get("tags", []) and not HAS_MATPLOTLIB:
             continue
-        source = "".join(cell["source"]).replace("127.0.0.1:7077", demo_server.address).replace("steps=200", "steps=5")
-        exec(source, names)
+        source = "".join(cell["source"]).replace("127.0.0.1:7077", demo_server.address)
+        exec(source.replace("steps=200", "steps=5").replace("factors=128", "factors=24"), names)
     assert isinstance(names["midcoder"], superpose.Midcoder)
     assert len(names["history"]) == 5
     assert names["metrics"]["ce_midcoder"] > 0
     assert names["snapshot"].midcoder == names["midcoder"].name
     assert 0 < names["early"].tokens <= names["snapshot"].tokens
     assert names["predicted"]["cosine"].notna().any()
+    assert names["factorization"].quality()["error"].between(0, 1).all()
+    assert len(names["spectrum"].eigenvalues) == 128
 
 
 def test_it_has_no_outputs():

@@ -31,3 +31,19 @@ def test_the_cell_on_statistics_runs(demo_server: Server) -> None:
     assert isinstance(names["snap"], superpose.Snapshot)
     assert list(names["found"]) == ["cosine", "norm_ratio", "log10_freq", "rank", "count"]
     matplotlib.pyplot.close("all")
+
+
+def test_the_cell_on_decoder_directions_runs(
+    demo_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    monkeypatch.chdir(tmp_path)
+    (cell,) = re.findall(r"## Decoder directions\n.*?```python\n(.*?)```", README, re.S)
+    with superpose.connect(demo_server.address, user="tester") as lab:
+        names = {"lab": lab}
+        exec(cell.replace("factors=128", "factors=24"), names)
+    assert isinstance(names["fac"], superpose.Factorization)
+    assert len(names["explained"]) > 0
+    assert (tmp_path / "factors.safetensors").exists()
+    matplotlib.pyplot.close("all")

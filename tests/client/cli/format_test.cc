@@ -93,6 +93,22 @@ TEST(FormatTest, WorkNamesWhatAJobDoes) {
   EXPECT_EQ(FormatWork(job), "analysis of snapshots/a") << "a question that is newer than this program";
   job.mutable_analyze_snapshot()->mutable_predicted_decoders();
   EXPECT_EQ(FormatWork(job), "predicted decoders of snapshots/a");
+  job.mutable_factorize_decoders()->mutable_directions()->set_transcoder("models/m/layers/1");
+  EXPECT_EQ(FormatWork(job), "factorize models/m/layers/1");
+}
+
+TEST(FormatTest, AQuestionNamesWhatItIsPutTo) {
+  v1::AnalysisSpec spec;
+  spec.mutable_spectrum()->mutable_directions()->set_snapshot("snapshots/a");
+  EXPECT_EQ(FormatQuestion(spec), "spectrum of snapshots/a");
+  spec.mutable_gram()->mutable_directions()->set_transcoder("models/m/layers/1");
+  EXPECT_EQ(FormatQuestion(spec), "gram of models/m/layers/1");
+  spec.mutable_whitening()->mutable_directions()->set_factorization("factorizations/f");
+  EXPECT_EQ(FormatQuestion(spec), "whitening of factorizations/f");
+  spec.mutable_factors_of_decoder()->set_factorization("factorizations/f");
+  EXPECT_EQ(FormatQuestion(spec), "factors of decoder of factorizations/f");
+  spec.mutable_factor_match()->set_factorization("factorizations/g");
+  EXPECT_EQ(FormatQuestion(spec), "factor match of factorizations/g");
 }
 
 TEST(FormatTest, TensorsHaveTypeAndShape) {

@@ -51,6 +51,8 @@ class JsonOfVerbsTest : public ::testing::Test {
   void AskAboutMidcoders();
   void AskAboutStatistics();
   void AskQuestions(const std::string& snapshot);
+  void AskAboutFactorizations();
+  void AskAboutDirections();
   void AskAboutJobs();
 
   const TestFolder folder_;
@@ -125,6 +127,24 @@ void JsonOfVerbsTest::AskAboutStatistics() {
   AskQuestions(snapshot);
 }
 
+void JsonOfVerbsTest::AskAboutFactorizations() {
+  const json job =
+      Ask({"factorize"}, {kTranscoder, "--top", "40", "--factors", "8", "--epochs", "2", "--batch-size", "16"});
+  const std::string made = job["factorization"]["factorization"];
+  Try({"factorizations"});
+  Try({"factorizations", "show"}, {made});
+  Try({"explain"}, {made, "--factor", "3"});
+  Try({"factorizations", "export"}, {made, folder_.File("f.safetensors")});
+  const json imported = Ask({"factorizations", "import"}, {folder_.File("f.safetensors")});
+  Try({"factorizations", "delete"}, {imported["name"]});
+}
+
+void JsonOfVerbsTest::AskAboutDirections() {
+  Try({"spectrum"}, {kTranscoder, "--features", "0:40"});
+  Try({"whiten"}, {kTranscoder, "--features", "0:40"});
+  Try({"gram"}, {kTranscoder, "--features", "0:40"});
+}
+
 void JsonOfVerbsTest::AskAboutJobs() {
   const json job = Ask({"train"}, {"--transcoder", kTranscoder, "--corpus", "rows", "--detach"});
   const std::string name = job["name"];
@@ -141,6 +161,8 @@ TEST_F(JsonOfVerbsTest, EveryVerbPrintsJson) {
   AskAboutCorpora();
   AskAboutMidcoders();
   AskAboutStatistics();
+  AskAboutFactorizations();
+  AskAboutDirections();
   AskAboutJobs();
   std::set<std::string> all;
   for (const std::vector<std::string>& verb : AllVerbs()) all.insert(absl::StrJoin(verb, " "));

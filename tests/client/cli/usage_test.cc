@@ -28,8 +28,9 @@ TEST(UsageTest, HelpGoesToStandardOutputAndNamesTheVerbs) {
   EXPECT_EQ(outcome.err, "");
   std::vector<std::string> verbs;
   for (const std::vector<std::string>& verb : VerbsBelow({})) verbs.push_back(verb[0]);
-  EXPECT_THAT(verbs, ::testing::IsSupersetOf({"info", "models", "corpora", "activations", "train", "midcoders",
-                                              "snapshots", "jobs", "tensor"}));
+  EXPECT_THAT(verbs,
+              ::testing::IsSupersetOf({"info", "models", "corpora", "activations", "train", "midcoders", "snapshots",
+                                       "factorize", "explain", "factorizations", "jobs", "tensor"}));
 }
 
 TEST(UsageTest, HelpSaysWhatEveryExitCodeMeans) {
@@ -118,6 +119,33 @@ TEST(UsageTest, WrongCommandLinesAskNothingOfTheServer) {
       {"analyze", "a", "units", "--feature", "1", "--unit", "2"},
       {"analyze", "a", "pairs", "--quantity", "likeness"},
       {"analyze", "a", "pre-activations", "--units", "band:-3,-2"},
+      {"factorize"},
+      {"factorize", "layer2"},
+      {"factorize", "factorizations/a"},
+      {"factorize", "2", "--top", "0"},
+      {"factorize", "2", "--form", "dense"},
+      {"factorize", "2", "--factors", "many"},
+      {"factorize", "2", "--features", "x"},
+      {"factorize", "2", "--schedule", "linear"},
+      {"factorize", "2", "--label", "word"},
+      {"factorize", "2", "--wait", "--detach"},
+      {"factorizations", "show"},
+      {"factorizations", "export", "a"},
+      {"factorizations", "import"},
+      {"explain"},
+      {"explain", "a"},
+      {"explain", "a", "--feature", "1", "--factor", "2"},
+      {"explain", "a", "--feature", "1", "--match", "b"},
+      {"explain", "a", "--shared"},
+      {"explain", "a", "--feature", "1", "--by", "code"},
+      {"explain", "a", "--feature", "1", "-k", "5"},
+      {"explain", "a", "--match", "b", "-k", "5"},
+      {"spectrum"},
+      {"spectrum", "ab12"},
+      {"spectrum", "factorizations/a", "--kind", "predicted"},
+      {"spectrum", "2", "-k", "0"},
+      {"whiten", "2", "--form", "pca"},
+      {"gram", "2", "--theta", "half"},
       {"history", "x", "--rows", "0"},
       {"info", "--timeout", "soon"},
       {"info", "--no-such-option"},

@@ -19,14 +19,7 @@ std::string ContentOf(const std::string& path) {
   return content.str();
 }
 
-v1::ExportMidcoderResponse Piece(int64_t offset, const std::string& data, int64_t size = 0) {
-  v1::ExportMidcoderResponse piece;
-  piece.set_size_bytes(size);
-  piece.set_offset(offset);
-  piece.set_data(data);
-  piece.set_crc32c(Crc32c(data));
-  return piece;
-}
+FilePiece Piece(int64_t offset, absl::string_view data, int64_t size = 0) { return {size, offset, data, Crc32c(data)}; }
 
 class FileDownloadTest : public ::testing::Test {
  protected:
@@ -74,8 +67,8 @@ TEST_F(FileDownloadTest, AnEmptyFileIsComplete) {
 
 TEST_F(FileDownloadTest, DamagedAndMisplacedPiecesAreNotTaken) {
   EXPECT_OK(download_->Add(Piece(0, "abc", 5)));
-  v1::ExportMidcoderResponse damaged = Piece(3, "de");
-  damaged.set_crc32c(damaged.crc32c() + 1);
+  FilePiece damaged = Piece(3, "de");
+  ++damaged.crc32c;
   EXPECT_THAT(download_->Add(damaged), FailsWith(absl::StatusCode::kDataLoss, ""));
   EXPECT_THAT(download_->Add(Piece(4, "e")), FailsWith(absl::StatusCode::kDataLoss, ""));
   EXPECT_THAT(download_->Add(Piece(3, "def")), FailsWith(absl::StatusCode::kDataLoss, ""));

@@ -74,8 +74,8 @@ int64_t PageFaults() {
   return usage.ru_minflt;
 }
 
-TEST(KeepFreedPages, LargeTensorsAreAllocatedAgainWithoutPageFaults) {
-  KeepFreedPages();
+TEST(ConfigureAllocator, LargeTensorsAreAllocatedAgainWithoutPageFaults) {
+  ConfigureAllocator();
   OnNewThread([] {
     constexpr int64_t kElements = 10 << 20;  // 40 MiB, 10,240 pages: above what malloc keeps by default
     // glibc needs some rounds until the ends of aligned blocks no longer lie between a freed block and the next.

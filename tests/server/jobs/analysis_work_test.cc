@@ -25,10 +25,10 @@ class AnalysisWorkTest : public testing::Test {
     return job;
   }
   // What the same question is answered at once.
-  static SnapshotAnalysis::Answer AnswerDirectly(ManagerRig& rig, const v1::AnalysisSpec& spec) {
-    SnapshotAnalysis::Answer answer;
+  static StoredAnalysis::Answer AnswerDirectly(ManagerRig& rig, const v1::AnalysisSpec& spec) {
+    StoredAnalysis::Answer answer;
     EXPECT_OK(rig.executor().RunAndWait([&]() -> absl::Status {
-      auto analysis = SnapshotAnalysis::Open(spec, *TinyRegistry(), &rig.snapshots());
+      auto analysis = StoredAnalysis::Open(spec, {TinyRegistry(), &rig.snapshots(), &rig.factorizations()});
       if (!analysis.ok()) return analysis.status();
       absl::StatusOr<bool> done = false;
       while (done.ok() && !*done) done = (*analysis)->RunUnit();
@@ -57,7 +57,7 @@ class AnalysisWorkTest : public testing::Test {
 TEST_F(AnalysisWorkTest, ItsTensorsAreThoseOfAnAnswerAtOnce) {
   Answer();
   ManagerRig rig(folder_.path());
-  const SnapshotAnalysis::Answer wanted = AnswerDirectly(rig, Pairs(snapshot_).analyze_snapshot());
+  const StoredAnalysis::Answer wanted = AnswerDirectly(rig, Pairs(snapshot_).analyze_snapshot());
   ASSERT_OK_AND_ASSIGN(const SafetensorsFile file, OpenAnswer(rig.folder(), &rig.store(), job_.name()));
   ExpectSame(file.tensors(), wanted.tensors);
   EXPECT_TRUE(job_.analysis().tensors_are_stored());

@@ -28,6 +28,8 @@ TEST_F(DataFolderTest, WhatIsMissingIsMade) {
   ASSERT_OK_AND_ASSIGN(const auto folder, DataFolder::Open(path));
   EXPECT_TRUE(fs::is_directory(path + "/jobs"));
   EXPECT_TRUE(fs::is_directory(path + "/midcoders"));
+  EXPECT_TRUE(fs::is_directory(path + "/snapshots"));
+  EXPECT_TRUE(fs::is_directory(path + "/factorizations"));
   EXPECT_EQ(folder->path(), path);
   EXPECT_EQ(folder->database_path(), path + "/superpose.db");
   EXPECT_EQ(folder->FolderOf("jobs/a"), path + "/jobs/a");

@@ -1,5 +1,6 @@
 #include "server/jobs/database.h"
 
+#include <filesystem>
 #include <new>
 #include <vector>
 
@@ -49,7 +50,44 @@ TEST_F(DatabaseTest, ANewFileIsDurableAndUpToDate) {
   EXPECT_EQ(Ask(database.get(), "PRAGMA foreign_keys"), "1");
   EXPECT_EQ(Ask(database.get(), "PRAGMA user_version"), absl::StrCat(SchemaMigrations().size()));
   EXPECT_EQ(Ask(database.get(), "SELECT COUNT(*) FROM jobs"), "0");
-  EXPECT_EQ(Ask(database.get(), "SELECT COUNT(*) FROM midcoders"), "0");
+  for (const char* table : {"midcoders", "snapshots", "factorizations"}) {
+    EXPECT_EQ(Ask(database.get(), absl::StrCat("SELECT COUNT(*) FROM ", table)), "0");
+  }
+}
+
+TEST_F(DatabaseTest, ADatabaseOfAnyEarlierVersionIsBroughtUpToDateAndKeepsItsRows) {
+  for (size_t version = 1; version < SchemaMigrations().size(); ++version) {
+    std::filesystem::remove(path_);
+    sqlite3* old = nullptr;
+    ASSERT_EQ(sqlite3_open(path_.c_str(), &old), SQLITE_OK);
+    EXPECT_OK(Migrate(old, SchemaMigrations().first(version)));
+    EXPECT_OK(Statement(old, kInsert, "midcoders/old").Run());
+    ASSERT_EQ(sqlite3_close(old), SQLITE_OK);
+    const auto database = Open();
+    EXPECT_EQ(Ask(database.get(), "PRAGMA user_version"), absl::StrCat(SchemaMigrations().size()));
+    EXPECT_EQ(Ask(database.get(), "SELECT name FROM midcoders"), "midcoders/old");
+    EXPECT_EQ(Ask(database.get(), "SELECT COUNT(*) FROM factorizations"), "0");
+  }
+}
+
+TEST_F(DatabaseTest, AJobAndARequestMakeOneFactorization) {
+  const auto database = Open();
+  const auto insert = [&](const char* name, const char* owner, const char* job, const char* request) {
+    return database->Transact([&](sqlite3* connection) {
+      return Statement(connection,
+                       "INSERT INTO factorizations (name, owner, job, request_id, request_hash, descriptor, "
+                       "create_time) VALUES (?, ?, ?, ?, '', x'', 0)",
+                       name, owner, job, request)
+          .Run();
+    });
+  };
+  EXPECT_OK(insert("a", "ada", "jobs/1", ""));
+  EXPECT_OK(insert("b", "ada", "", "r"));
+  EXPECT_OK(insert("c", "bob", "", "r"));
+  EXPECT_OK(insert("d", "ada", "", ""));
+  EXPECT_OK(insert("e", "ada", "", ""));
+  EXPECT_FALSE(insert("f", "ada", "jobs/1", "").ok());
+  EXPECT_FALSE(insert("g", "ada", "", "r").ok());
 }
 
 TEST_F(DatabaseTest, ABodyThatThrowsLeavesNothingBehindAndTheNextOneRuns) {

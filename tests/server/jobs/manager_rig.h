@@ -96,10 +96,12 @@ class ManagerRig {
     store_.emplace(database_.get());
     midcoders_.emplace(folder_.get(), database_.get());
     snapshots_.emplace(folder_.get(), database_.get());
+    factorizations_.emplace(folder_.get(), database_.get());
     executor_.emplace(DeviceExecutor::Options(), &clock_, &metrics_);
     parts_ = {wrap == nullptr ? &*store_ : wrap(&*store_),
               &*midcoders_,
               &*snapshots_,
+              &*factorizations_,
               folder_.get(),
               registry,
               &*executor_,
@@ -115,6 +117,7 @@ class ManagerRig {
   JobStore& store() { return *store_; }
   MidcoderStore& midcoders() { return *midcoders_; }
   SnapshotStore& snapshots() { return *snapshots_; }
+  FactorizationStore& factorizations() { return *factorizations_; }
   DeviceExecutor& executor() { return *executor_; }
   const DataFolder& folder() const { return *folder_; }
   // As a crash would.
@@ -154,6 +157,7 @@ class ManagerRig {
   std::optional<SqliteJobStore> store_;
   std::optional<MidcoderStore> midcoders_;
   std::optional<SnapshotStore> snapshots_;
+  std::optional<FactorizationStore> factorizations_;
   std::optional<DeviceExecutor> executor_;
   JobParts parts_;
   std::unique_ptr<DurableJobManager> manager_;

@@ -6,7 +6,7 @@
 #include <filesystem>
 
 #include "lib/base/sha256.h"
-#include "server/analysis/snapshot_analysis.h"
+#include "server/analysis/stored_analysis.h"
 #include "server/midcoder_files/midcoder_importer.h"
 #include "server/runtime/reasons.h"
 #include "server/uploads/upload_store.h"
@@ -112,10 +112,10 @@ TEST_F(MidcoderExporterTest, ItAnswersTheSameQuestionsAfterwards) {
     v1::AnalysisSpec spec;
     spec.set_snapshot(name);
     spec.mutable_predicted_decoders();
-    auto analysis = SnapshotAnalysis::Open(spec, *TinyRegistry(), &rig_->snapshots());
+    auto analysis = StoredAnalysis::Open(spec, {TinyRegistry(), &rig_->snapshots(), &rig_->factorizations()});
     ASSERT_OK(analysis);
     for (int64_t unit = 0; unit < (*analysis)->units(); ++unit) ASSERT_OK((*analysis)->RunUnit());
-    ASSERT_OK_AND_ASSIGN(const SnapshotAnalysis::Answer answer, (*analysis)->Take());
+    ASSERT_OK_AND_ASSIGN(const StoredAnalysis::Answer answer, (*analysis)->Take());
     cosines.push_back(answer.tensors.at("cosine").nan_to_num(2));
   }
   EXPECT_LT(LargestError(cosines[1], cosines[0]), 1e-5);

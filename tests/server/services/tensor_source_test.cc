@@ -20,6 +20,7 @@ class TensorSourceTest : public testing::Test {
                                         .jobs = &rig_->store(),
                                         .midcoders = &rig_->midcoders(),
                                         .snapshots = &rig_->snapshots(),
+                                        .factorizations = &rig_->factorizations(),
                                         .budget = &budget_,
                                         .executor = &rig_->executor()});
     snapshot_ = Collect(*rig_, TinyCollection());
@@ -60,6 +61,19 @@ TEST_F(TensorSourceTest, JobsThatAnsweredAQuestionHaveItsTensors) {
   EXPECT_THAT(Read(end.name(), "act_counts"), IsError(kNotFound, reason::kTensorMissing));
 }
 
+TEST_F(TensorSourceTest, FactorizationsHaveTheirFactors) {
+  v1::Factorization facts;
+  facts.set_factors(2);
+  facts.set_width(2);
+  const at::Tensor factors = at::eye(2, at::kFloat);
+  ASSERT_OK_AND_ASSIGN(const v1::Factorization stored,
+                       rig_->factorizations().Add(facts, {{"factors", factors}}, absl::UnixEpoch()));
+  ASSERT_OK_AND_ASSIGN(const at::Tensor read, Read(stored.name(), "factors"));
+  EXPECT_TRUE(at::equal(read, factors));
+  EXPECT_THAT(Read(stored.name(), "directions"), IsError(kNotFound, reason::kTensorMissing));
+  EXPECT_THAT(Read("factorizations/gone", "factors"), IsError(kNotFound, reason::kFactorizationNotFound));
+}
+
 TEST_F(TensorSourceTest, OtherJobsHaveNone) {
   EXPECT_THAT(Read(snapshot_.job(), "counts"), IsError(kNotFound, reason::kArtifactNotFound));
   EXPECT_THAT(Read("jobs/gone", "counts"), IsError(kNotFound, reason::kJobNotFound));
@@ -69,6 +83,7 @@ TEST_F(TensorSourceTest, OtherJobsHaveNone) {
 TEST_F(TensorSourceTest, OtherNamesAreNone) {
   EXPECT_THAT(Read("answers/a", "counts"), IsError(absl::StatusCode::kInvalidArgument, reason::kNameInvalid));
   EXPECT_THAT(Read("answers/a", "counts"), MessageHas("jobs/{job}"));
+  EXPECT_THAT(Read("answers/a", "counts"), MessageHas("factorizations/{factorization}"));
   EXPECT_OK(Read("models/tiny/transcoders/layer1", "W_dec"));
 }
 

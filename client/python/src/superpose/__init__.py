@@ -17,6 +17,7 @@ from superpose.answers import (
     PredictedDecoders,
 )
 from superpose.corpora import Corpus
+from superpose.direction_answers import FactorDecoders, FactorMatch, Gram, Spectrum, Whitening
 from superpose.errors import (
     Aborted,
     AlreadyExists,
@@ -36,6 +37,8 @@ from superpose.errors import (
     Unavailable,
     Unimplemented,
 )
+from superpose.factorization import Factorization
+from superpose.factorization_plots import FactorizationPlots
 from superpose.features import Band, band, live
 from superpose.jobs import Job
 from superpose.lab import Lab, ServerInfo, connect
@@ -63,9 +66,14 @@ __all__ = [
     "DecoderNeighbors",
     "DecoderSimilarities",
     "Error",
+    "FactorDecoders",
+    "FactorMatch",
+    "Factorization",
+    "FactorizationPlots",
     "FailedPrecondition",
     "FeatureUnits",
     "FrequencyProducts",
+    "Gram",
     "Internal",
     "Intervention",
     "InvalidArgument",
@@ -88,11 +96,13 @@ __all__ = [
     "ServerInfo",
     "Snapshot",
     "SnapshotPlots",
+    "Spectrum",
     "Tensor",
     "Transcoder",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
+    "Whitening",
     "band",
     "connect",
     "live",

@@ -6,7 +6,8 @@ _ON_THE_WAY = (
 )
 
 _BY_REASON = {
-    "ARTIFACT_NOT_FOUND": "lab.snapshots(), lab.midcoders() and lab.corpora() list what there is.",
+    "ARTIFACT_NOT_FOUND": "lab.snapshots(), lab.midcoders(), lab.factorizations() and lab.corpora() list what "
+    "there is.",
     "CONTEXT_EXCEEDED": "Cut the text or the sequence, or give several shorter ones.",
     "CONVENTION_MISMATCH": "The file may be of another kind than it says: load it with another `input`, or ask whoever "
     'runs the server to take transcoder_self_test: "warn" for an answer.',
@@ -18,7 +19,9 @@ _BY_REASON = {
     "DEVICE_UNAVAILABLE": "Whoever runs the server must name another device in its config.",
     "EMPTY_INPUT": "Give at least one text, one token or one file that is not empty.",
     "EMPTY_SELECTION": "snapshot.frequencies() says how often features are active; lo and hi of a band are log10.",
-    "FEATURE_OUT_OF_RANGE": "Features are counted from 0; lab.transcoder(..).d_sae says how many there are.",
+    "FACTORIZATION_NOT_FOUND": "lab.factorizations() lists the factorizations.",
+    "FEATURE_OUT_OF_RANGE": "Features are counted from 0; lab.transcoder(..).d_sae says how many there are, "
+    "and fac.features which of them a factorization has.",
     "FILE_CORRUPT": "The file is cut or damaged: fetch it again.",
     "FILE_NOT_FOUND": "Paths that the server reads are on its disk, not on yours.",
     "FREQUENCIES_MISSING": 'Take those of a snapshot: superpose.band(lo, hi, by="snapshot"), where one is asked.',
@@ -33,8 +36,8 @@ _BY_REASON = {
     "JOB_WITHOUT_STATISTICS": "collect them with lab.collect_statistics(..), or train with statistics=True.",
     "LAYER_OUT_OF_RANGE": "Layers are counted from 0; lab.models() lists the layers that have transcoders.",
     "LEASE_LOST": "Another worker took the job over: look at it again.",
-    "MEMORY_EXCEEDED": "Take a smaller batch_size, or wait; lab.estimate_training(..) and lab.estimate_statistics(..) "
-    "say what would fit.",
+    "MEMORY_EXCEEDED": "Take a smaller batch_size, or wait; lab.estimate_training(..), lab.estimate_statistics(..) and "
+    "lab.estimate_factorization(..) say what would fit.",
     "MIDCODER_NOT_FOUND": "lab.midcoders() lists the midcoders.",
     "MODEL_NOT_FOUND": "lab.models() lists the models; lab.load_model(..) loads one.",
     "OUT_OF_MEMORY": "Take a smaller batch_size or fewer sequences at a time, or wait until other work has ended.",

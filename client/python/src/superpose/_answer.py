@@ -1,4 +1,5 @@
-"""An answer to a question to a snapshot, as it came: arrays by name and single figures."""
+"""An answer to a question to a snapshot, to directions or to a factorization, as it came: arrays by name and single
+figures."""
 
 from __future__ import annotations
 
@@ -22,8 +23,9 @@ class Answer:
     Attributes:
         kind: The analysis, such as ``"frequencies"``.
         tensors: Its arrays by name, NaN where something is not defined.
-        attrs: What goes with whatever is made of it: analysis, snapshot, settings, tokens, undefined (how many values
-            are not defined), provenance, and the analysis's single figures by name.
+        attrs: What goes with whatever is made of it: analysis, snapshot (of: the transcoder or factorization, where it
+            was no snapshot that was asked), settings, tokens (where any took part), undefined (how many values are not
+            defined), provenance, and the analysis's single figures by name.
     """
 
     kind: str
@@ -46,10 +48,23 @@ def read_answer(connection: Connection, result: analysis_pb2.AnalysisResult, job
         tensors = {one.info.name: array_from(one.info, one.data) for one in result.tensors}
     attrs = {
         "analysis": kind,
-        "snapshot": _display.short_name(result.spec.snapshot),
+        **_asked(result.spec, kind),
         "settings": _words.settings(getattr(result.spec, kind)) if kind else {},
-        "tokens": result.tokens,
+        **({"tokens": result.tokens} if result.tokens or result.spec.snapshot else {}),
         "undefined": result.undefined,
         "provenance": provenance_dict(result.provenance),
     }
     return Answer(kind, tensors, attrs | dict(sorted(result.figures.items())))
+
+
+def asked_factorization(spec: analysis_pb2.AnalysisSpec) -> str:
+    """The factorization that a question is about; empty where it is about none."""
+    question = getattr(spec, spec.WhichOneof("analysis") or "", None)
+    return str(getattr(getattr(question, "directions", question), "factorization", ""))
+
+
+def _asked(spec: analysis_pb2.AnalysisSpec, kind: str) -> dict[str, str]:
+    if spec.snapshot:
+        return {"snapshot": _display.short_name(spec.snapshot)}
+    directions = getattr(getattr(spec, kind, None), "directions", None)
+    return {"of": asked_factorization(spec) or getattr(directions, "transcoder", "")}

@@ -15,6 +15,7 @@ import grpc
 from superpose.errors import Cancelled, Error, Internal, Unavailable, error_from_rpc
 from superpose.v1 import (
     corpus_service_pb2_grpc,
+    factorization_service_pb2_grpc,
     feature_service_pb2_grpc,
     job_service_pb2_grpc,
     midcoder_service_pb2_grpc,
@@ -108,6 +109,7 @@ class Connection:
         self.statistics = statistics_service_pb2_grpc.StatisticsServiceStub(self._channel)
         self.features = feature_service_pb2_grpc.FeatureServiceStub(self._channel)
         self.midcoders = midcoder_service_pb2_grpc.MidcoderServiceStub(self._channel)
+        self.factorizations = factorization_service_pb2_grpc.FactorizationServiceStub(self._channel)
         self.jobs = job_service_pb2_grpc.JobServiceStub(self._channel)
         self.tensors = tensor_service_pb2_grpc.TensorServiceStub(self._channel)
 

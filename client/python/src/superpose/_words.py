@@ -8,7 +8,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 # Fields whose argument has another name.
-_ARGUMENTS = {"mid_form": "mid_dim"}
+_ARGUMENTS = {"mid_form": "mid_dim", "held_out_share": "held_out", "DirectionSource.kind": "decoders"}
 
 
 def to_enum(enum: Any, word: str | None, argument: str) -> Any:
@@ -36,7 +36,12 @@ def _prefix(enum: Any) -> str:
 def settings(spec: Message) -> dict[str, Any]:
     """The fields of a spec that are set, by the names and words of the arguments that they come from; messages in it
     are dicts of their own."""
-    return {_ARGUMENTS.get(field.name, field.name): _plain(field, value) for field, value in spec.ListFields()}
+    return {_argument(field): _plain(field, value) for field, value in spec.ListFields()}
+
+
+def _argument(field: Any) -> str:
+    in_message = f"{field.containing_type.name}.{field.name}"
+    return _ARGUMENTS.get(in_message) or _ARGUMENTS.get(field.name, field.name)
 
 
 def _plain(field: Any, value: Any) -> Any:

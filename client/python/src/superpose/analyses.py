@@ -12,6 +12,7 @@ import pandas as pd
 
 from superpose import _display, _words, features
 from superpose._answer import read_answer
+from superpose._present import present
 from superpose.answers import (
     DecoderNeighbors,
     DecoderSimilarities,
@@ -20,12 +21,11 @@ from superpose.answers import (
     NoiseModel,
     PreActivations,
     PredictedDecoders,
-    present,
 )
 from superpose.features import make_selector
 from superpose.tensor import TensorHolder
 from superpose.v1 import analysis_pb2 as pb
-from superpose.v1 import feature_pb2, statistics_service_pb2, tensor_pb2
+from superpose.v1 import direction_pb2, feature_pb2, statistics_service_pb2, tensor_pb2
 
 
 class Analyses(TensorHolder):
@@ -225,7 +225,7 @@ class Analyses(TensorHolder):
         spec = pb.DecoderSimilaritiesAnalysis(
             features=make_selector(features),
             other_features=make_selector(other_features),
-            kind=_words.to_enum(pb.DecoderKind, kind, "kind"),
+            kind=_words.to_enum(direction_pb2.DecoderKind, kind, "kind"),
             method=_method(method),
             values=values,
         )
@@ -256,7 +256,7 @@ class Analyses(TensorHolder):
         spec = pb.DecoderNeighborsAnalysis(
             feature=operator.index(feature),
             k=k,
-            kind=_words.to_enum(pb.DecoderKind, kind, "kind"),
+            kind=_words.to_enum(direction_pb2.DecoderKind, kind, "kind"),
             method=_method(method),
             bins=bins,
         )
@@ -400,7 +400,7 @@ def _source(by: str | None) -> Any:
 
 
 def _method(method: str | None) -> Any:
-    return _words.to_enum(pb.PredictionMethod, method, "method")
+    return _words.to_enum(direction_pb2.PredictionMethod, method, "method")
 
 
 def _quantity(quantity: str, argument: str) -> Any:

@@ -9,34 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superpose import _display
 from superpose._answer import Answer
-
-Ranks = Callable[[], pd.DataFrame]
-
-
-class _Group:
-    """What the groups below have in common."""
-
-    attrs: dict[str, Any]
-
-    def _facts(self) -> dict[str, Any]:
-        facts = {
-            field.name: list(value.shape)
-            for field in dataclasses.fields(self)  # type: ignore[arg-type]
-            if isinstance(value := getattr(self, field.name), (np.ndarray, pd.DataFrame))
-        }
-        return facts | {"tokens": self.attrs["tokens"], "undefined": self.attrs["undefined"]}
-
-    def __repr__(self) -> str:
-        return _display.text(type(self).__name__, self.attrs["snapshot"], self._facts())
-
-    def _repr_html_(self) -> str:
-        return _display.html(type(self).__name__, self.attrs["snapshot"], self._facts())
+from superpose._group import Group, Ranks, block, whole
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class FeatureUnits(_Group):
+class FeatureUnits(Group):
     """A quantity by feature and hidden unit.
 
     Attributes:
@@ -57,7 +35,7 @@ class FeatureUnits(_Group):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class PredictedDecoders(_Group):
+class PredictedDecoders(Group):
     """Predicted decoders with their vectors.
 
     Attributes:
@@ -74,7 +52,7 @@ class PredictedDecoders(_Group):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class DecoderSimilarities(_Group):
+class DecoderSimilarities(Group):
     """The largest cosines between the decoders of two sets of features; a feature's with itself does not count.
 
     Attributes:
@@ -92,7 +70,7 @@ class DecoderSimilarities(_Group):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class DecoderNeighbors(_Group):
+class DecoderNeighbors(Group):
     """The decoders nearest to one.
 
     Attributes:
@@ -111,7 +89,7 @@ class DecoderNeighbors(_Group):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class NoiseModel(_Group):
+class NoiseModel(Group):
     """A noise model with its means and variances.
 
     Attributes:
@@ -128,7 +106,7 @@ class NoiseModel(_Group):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class PreActivations(_Group):
+class PreActivations(Group):
     """Pre-activations of some hidden units over all tokens.
 
     Attributes:
@@ -148,7 +126,7 @@ class PreActivations(_Group):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class FrequencyProducts(_Group):
+class FrequencyProducts(Group):
     """Products of frequencies beside the frequencies that there are, each in descending order.
 
     Attributes:
@@ -164,11 +142,6 @@ class FrequencyProducts(_Group):
     attrs: dict[str, Any]
 
 
-def present(answer: Answer, ranks: Ranks) -> Any:
-    """The answer as a researcher gets it. `ranks` gives a frame by feature id: log10_freq, rank, count."""
-    return _PRESENT[answer.kind](answer, ranks)
-
-
 def _feature_frame(answer: Answer, ids: np.ndarray, columns: dict[str, np.ndarray], ranks: Ranks) -> pd.DataFrame:
     frame = pd.DataFrame(columns, index=pd.Index(ids, name="feature"))
     known = ranks().reindex(ids)
@@ -176,19 +149,7 @@ def _feature_frame(answer: Answer, ids: np.ndarray, columns: dict[str, np.ndarra
         if name not in frame:
             column = known[name]
             # Features that the snapshot does not cover have none.
-            frame[name] = (column if name == "log10_freq" else _whole(column)).to_numpy()
-    frame.attrs.update(answer.attrs)
-    return frame
-
-
-def _whole(column: pd.Series) -> pd.Series:
-    return column.astype("Int64" if column.isna().any() else np.int64)
-
-
-def _block(answer: Answer, values: np.ndarray | None, rows: np.ndarray, columns: np.ndarray, names: list[str]) -> Any:
-    if values is None:
-        return None
-    frame = pd.DataFrame(values, index=pd.Index(rows, name=names[0]), columns=pd.Index(columns, name=names[1]))
+            frame[name] = (column if name == "log10_freq" else whole(column)).to_numpy()
     frame.attrs.update(answer.attrs)
     return frame
 
@@ -206,7 +167,7 @@ def _feature_units(answer: Answer, ranks: Ranks) -> FeatureUnits:
         counts=answer["histogram_counts"],
         edges=answer["histogram_edges"],
         by_feature=answer.get("by_feature"),
-        values=_block(answer, values, features, units, ["feature", "unit"]),
+        values=block(answer, values, features, units, ["feature", "unit"]),
         attrs=answer.attrs,
     )
 
@@ -225,7 +186,7 @@ def _predicted_decoders(answer: Answer, ranks: Ranks) -> pd.DataFrame | Predicte
 
 def _pairs(answer: Answer, ranks: Ranks) -> pd.DataFrame:
     names = ["feature", "other_feature"]
-    return _block(answer, answer["values"], answer["feature"], answer["other_feature"], names)
+    return block(answer, answer["values"], answer["feature"], answer["other_feature"], names)
 
 
 def _coactive(answer: Answer, ranks: Ranks) -> pd.DataFrame:
@@ -244,7 +205,7 @@ def _decoder_similarities(answer: Answer, ranks: Ranks) -> DecoderSimilarities:
     return DecoderSimilarities(
         rows=side(rows, columns, "row"),
         columns=side(columns, rows, "column"),
-        values=_block(answer, answer.get("values"), rows, columns, ["feature", "other_feature"]),
+        values=block(answer, answer.get("values"), rows, columns, ["feature", "other_feature"]),
         attrs=answer.attrs,
     )
 
@@ -253,7 +214,7 @@ def _decoder_neighbors(answer: Answer, ranks: Ranks) -> DecoderNeighbors:
     ids = answer["feature"]
     return DecoderNeighbors(
         frame=_feature_frame(answer, ids, {"cosine": answer["cosine"]}, ranks),
-        block=_block(answer, answer["block"], ids, ids, ["feature", "other_feature"]),
+        block=block(answer, answer["block"], ids, ids, ["feature", "other_feature"]),
         counts=answer["histogram_counts"],
         edges=answer["histogram_edges"],
         attrs=answer.attrs,
@@ -282,7 +243,7 @@ def _pre_activations(answer: Answer, ranks: Ranks) -> PreActivations:
     frame = pd.DataFrame({"mean": answer["mean"], "variance": answer["variance"]}, index=pd.Index(units, name="unit"))
     frame.attrs.update(answer.attrs)
     blocks = {
-        name: _block(answer, answer[name], units, units, ["unit", "other_unit"])
+        name: block(answer, answer[name], units, units, ["unit", "other_unit"])
         for name in ("covariance", "correlation", "weight_gram")
     }
     return PreActivations(frame=frame, **blocks, attrs=answer.attrs)
@@ -292,7 +253,8 @@ def _frequency_products(answer: Answer, ranks: Ranks) -> FrequencyProducts:
     return FrequencyProducts(answer["observed"], answer["products"], answer["pair_products"], answer.attrs)
 
 
-_PRESENT: dict[str, Callable[[Answer, Ranks], Any]] = {
+# By the analysis.
+PRESENTERS: dict[str, Callable[[Answer, Ranks], Any]] = {
     "frequencies": _frequencies,
     "feature_units": _feature_units,
     "predicted_decoders": _predicted_decoders,

@@ -13,6 +13,7 @@ from superpose._connection import Connection
 from superpose._naming import Layers, Names, selectors
 from superpose._training import training_spec
 from superpose.corpora import Corpus
+from superpose.factorizations import Directions
 from superpose.jobs import Job
 from superpose.memory import MemoryEstimate, estimate_from
 from superpose.midcoder import Midcoder, get_midcoder, import_midcoder, midcoders_frame
@@ -21,8 +22,9 @@ from superpose.statistics import Midcoders, merge_spec, statistics_spec
 from superpose.v1 import midcoder_service_pb2, statistics_pb2, statistics_service_pb2
 
 
-class Experiments:
-    """What a `Lab` makes of models and corpora: midcoders and snapshots of statistics, by jobs of the server's."""
+class Experiments(Directions):
+    """What a `Lab` makes of models and corpora, by jobs of the server's: midcoders, snapshots of statistics, and
+    factorizations."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from superpose import _display, _words
-from superpose._answer import Answer, read_answer
+from superpose._answer import Answer, asked_factorization, read_answer
 from superpose._connection import Backoff, Connection
+from superpose._present import present
 from superpose._progress import ProgressBar
-from superpose.answers import present
 from superpose.errors import (
     Cancelled,
     DeadlineExceeded,
@@ -25,6 +25,7 @@ from superpose.errors import (
     Unavailable,
     job_failed,
 )
+from superpose.factorization import get_factorization
 from superpose.midcoder import evaluation_series, get_midcoder
 from superpose.snapshot import Snapshot, get_snapshot, list_snapshots
 from superpose.v1 import job_pb2, job_service_pb2, statistics_service_pb2
@@ -56,8 +57,9 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """``"train_midcoder"``, ``"evaluate_midcoder"``, ``"collect_statistics"``, ``"merge_snapshots"`` or
-        ``"analyze_snapshot"``."""
+        """``"train_midcoder"``, ``"evaluate_midcoder"``, ``"collect_statistics"``, ``"merge_snapshots"``,
+        ``"analyze_snapshot"`` (a question to a snapshot, to directions or to a factorization) or
+        ``"factorize_decoders"``."""
         return self._proto.WhichOneof("spec") or ""
 
     @property
@@ -134,9 +136,10 @@ class Job:
     def result(self, timeout: float | None = None) -> Any:
         """What it made, once it has succeeded: waits for that, without a progress bar.
 
-        A training job gives its midcoder, an evaluation its figures, a collection or a merge its `Snapshot`, an
-        analysis what the method of `Snapshot` gives that asked for it. Raises JobFailed or Cancelled when it did not
-        succeed, DeadlineExceeded after `timeout` seconds, and ValueError when it made several: see `results`.
+        A training job gives its midcoder, an evaluation its figures, a collection or a merge its `Snapshot`, a
+        factorization its `Factorization`, an analysis what the method gives that asked for it. Raises JobFailed or
+        Cancelled when it did not succeed, DeadlineExceeded after `timeout` seconds, and ValueError when it made
+        several: see `results`.
         """
         results = self.results(timeout)
         if len(results) != 1:
@@ -157,6 +160,8 @@ class Job:
                 return [evaluation_series(self._proto.evaluation)]
             case "collected_snapshots":
                 return [get_snapshot(self._connection, name) for name in self._proto.collected_snapshots.snapshots]
+            case "factorization":
+                return [get_factorization(self._connection, self._proto.factorization.factorization)]
             case "analysis":
                 return [present(self._answer(), self._ranks)]
             case _:
@@ -174,8 +179,12 @@ class Job:
         return read_answer(self._connection, self._proto.analysis, self.name)
 
     def _ranks(self) -> pd.DataFrame:
+        spec = self._proto.analysis.spec
+        factorization = asked_factorization(spec)
         try:
-            return get_snapshot(self._connection, self._proto.analysis.spec.snapshot)._ranks()
+            if factorization:
+                return get_factorization(self._connection, factorization)._ranks()
+            return get_snapshot(self._connection, spec.snapshot)._ranks()
         except NotFound:  # deleted since; the answer stays
             return pd.DataFrame({"log10_freq": [], "rank": [], "count": []}, dtype=float)
 

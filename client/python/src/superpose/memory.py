@@ -19,7 +19,9 @@ class MemoryEstimate:
         available_bytes: Bytes that the server could give it now.
         advice: What would fit; empty when it fits.
         snapshot_bytes: Bytes of the snapshots that result, for statistics.
-        work: What it is about, ``"training"`` or ``"statistics"``.
+        work: What it is about, ``"training"``, ``"statistics"`` or ``"factorization"``.
+        decoders: Decoders that would be fitted, of a factorization.
+        held_out_decoders: Decoders that would be held out, of a factorization.
     """
 
     peak_bytes: int
@@ -28,6 +30,8 @@ class MemoryEstimate:
     advice: str = ""
     snapshot_bytes: int = 0
     work: str = "training"
+    decoders: int = 0
+    held_out_decoders: int = 0
 
     @property
     def fits(self) -> bool:
@@ -43,6 +47,8 @@ class MemoryEstimate:
         }
         if self.snapshot_bytes:
             facts["snapshots"] = in_words(self.snapshot_bytes)
+        if self.decoders:
+            facts["decoders"] = f"{self.decoders} fitted, {self.held_out_decoders} held out"
         return facts | ({"advice": self.advice} if self.advice else {})
 
     def __repr__(self) -> str:
@@ -52,13 +58,9 @@ class MemoryEstimate:
         return _display.html("MemoryEstimate", self.work, self._facts())
 
 
-def estimate_from(
-    proto: memory_pb2.MemoryEstimate, *, snapshot_bytes: int = 0, work: str = "training"
-) -> MemoryEstimate:
-    """The estimate that a server sent."""
-    return MemoryEstimate(
-        proto.peak_bytes, proto.checkpoint_bytes, proto.available_bytes, proto.advice, snapshot_bytes, work
-    )
+def estimate_from(proto: memory_pb2.MemoryEstimate, **more: Any) -> MemoryEstimate:
+    """The estimate that a server sent; `more` are attributes that are not in it."""
+    return MemoryEstimate(proto.peak_bytes, proto.checkpoint_bytes, proto.available_bytes, proto.advice, **more)
 
 
 def in_words(count: int) -> str:

@@ -37,7 +37,7 @@ class Tensor:
     bfloat16 tensors are given as float32, which holds them exactly.
 
     Attributes:
-        resource: The name of the model, transcoder, midcoder or snapshot that has it.
+        resource: The name of the model, transcoder, midcoder, snapshot or factorization that has it.
         name: Its name there, such as ``"W_mid"``.
         shape: Its sizes.
         dtype: The element type of what indexing gives.
@@ -158,7 +158,7 @@ def _as_native(data_type: int, block: np.ndarray) -> np.ndarray:
 
 
 class TensorHolder:
-    """Something on the server that has tensors: a model, a transcoder, a midcoder, a snapshot."""
+    """Something on the server that has tensors: a model, a transcoder, a midcoder, a snapshot, a factorization."""
 
     def __init__(self, connection: Connection, name: str, infos: Any) -> None:
         self._connection = connection

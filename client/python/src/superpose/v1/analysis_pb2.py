@@ -11,12 +11,14 @@ from google.protobuf import symbol_database as _symbol_database
 _sym_db = _symbol_database.Default()
 
 
+from superpose.v1 import direction_pb2 as superpose_dot_v1_dot_direction__pb2
+from superpose.v1 import factor_pb2 as superpose_dot_v1_dot_factor__pb2
 from superpose.v1 import feature_pb2 as superpose_dot_v1_dot_feature__pb2
 from superpose.v1 import model_pb2 as superpose_dot_v1_dot_model__pb2
 from superpose.v1 import tensor_pb2 as superpose_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsuperpose/v1/analysis.proto\x12\x0csuperpose.v1\x1a\x1asuperpose/v1/feature.proto\x1a\x18superpose/v1/model.proto\x1a\x19superpose/v1/tensor.proto\"\xd8\x05\n\x0c\x41nalysisSpec\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x38\n\x0b\x66requencies\x18\x02 \x01(\x0b\x32!.superpose.v1.FrequenciesAnalysisH\x00\x12;\n\rfeature_units\x18\x03 \x01(\x0b\x32\".superpose.v1.FeatureUnitsAnalysisH\x00\x12\x45\n\x12predicted_decoders\x18\x04 \x01(\x0b\x32\'.superpose.v1.PredictedDecodersAnalysisH\x00\x12,\n\x05pairs\x18\x05 \x01(\x0b\x32\x1b.superpose.v1.PairsAnalysisH\x00\x12\x32\n\x08\x63oactive\x18\x06 \x01(\x0b\x32\x1e.superpose.v1.CoactiveAnalysisH\x00\x12I\n\x14\x64\x65\x63oder_similarities\x18\x07 \x01(\x0b\x32).superpose.v1.DecoderSimilaritiesAnalysisH\x00\x12\x43\n\x11\x64\x65\x63oder_neighbors\x18\x08 \x01(\x0b\x32&.superpose.v1.DecoderNeighborsAnalysisH\x00\x12\x39\n\x0cranked_units\x18\t \x01(\x0b\x32!.superpose.v1.RankedUnitsAnalysisH\x00\x12\x37\n\x0bnoise_model\x18\n \x01(\x0b\x32 .superpose.v1.NoiseModelAnalysisH\x00\x12?\n\x0fpre_activations\x18\x0b \x01(\x0b\x32$.superpose.v1.PreActivationsAnalysisH\x00\x12\x45\n\x12\x66requency_products\x18\x0c \x01(\x0b\x32\'.superpose.v1.FrequencyProductsAnalysisH\x00\x42\n\n\x08\x61nalysis\"q\n\x13\x46requenciesAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12)\n\x02\x62y\x18\x02 \x01(\x0e\x32\x1d.superpose.v1.FrequencySource\"\xbc\x01\n\x14\x46\x65\x61tureUnitsAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\x33\n\x08quantity\x18\x02 \x01(\x0e\x32!.superpose.v1.FeatureUnitQuantity\x12\x11\n\x04\x62ins\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06values\x18\x04 \x01(\x08\x12\x12\n\nby_feature\x18\x05 \x01(\x08\x42\x07\n\x05_bins\"\x9b\x01\n\x19PredictedDecodersAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12.\n\x06method\x18\x02 \x01(\x0e\x32\x1e.superpose.v1.PredictionMethod\x12\x0f\n\x07vectors\x18\x03 \x01(\x08\x12\x0c\n\x04unit\x18\x04 \x01(\x08\"\xcb\x01\n\rPairsAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\x35\n\x0eother_features\x18\x02 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12,\n\x08quantity\x18\x03 \x01(\x0e\x32\x1a.superpose.v1.PairQuantity\x12\x16\n\tmin_count\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x0c\n\n_min_count\"\x87\x01\n\x10\x43oactiveAnalysis\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\x05\x12\x0e\n\x01k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12&\n\x02\x62y\x18\x03 \x01(\x0e\x32\x1a.superpose.v1.PairQuantity\x12\x16\n\tmin_count\x18\x04 \x01(\x03H\x01\x88\x01\x01\x42\x04\n\x02_kB\x0c\n\n_min_count\"\xee\x01\n\x1b\x44\x65\x63oderSimilaritiesAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\x35\n\x0eother_features\x18\x02 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\'\n\x04kind\x18\x03 \x01(\x0e\x32\x19.superpose.v1.DecoderKind\x12.\n\x06method\x18\x04 \x01(\x0e\x32\x1e.superpose.v1.PredictionMethod\x12\x0e\n\x06values\x18\x05 \x01(\x08\"\xb6\x01\n\x18\x44\x65\x63oderNeighborsAnalysis\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\x05\x12\x0e\n\x01k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\'\n\x04kind\x18\x03 \x01(\x0e\x32\x19.superpose.v1.DecoderKind\x12.\n\x06method\x18\x04 \x01(\x0e\x32\x1e.superpose.v1.PredictionMethod\x12\x11\n\x04\x62ins\x18\x05 \x01(\x05H\x01\x88\x01\x01\x42\x04\n\x02_kB\x07\n\x05_bins\"T\n\x13RankedUnitsAnalysis\x12\x11\n\x07\x66\x65\x61ture\x18\x01 \x01(\x05H\x00\x12\x0e\n\x04unit\x18\x02 \x01(\x05H\x00\x12\x0e\n\x01k\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x04\n\x02ofB\x04\n\x02_k\"\x82\x01\n\x12NoiseModelAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12+\n\x07\x66ormula\x18\x02 \x01(\x0e\x32\x1a.superpose.v1.NoiseFormula\x12\x0e\n\x06values\x18\x03 \x01(\x08\"E\n\x16PreActivationsAnalysis\x12+\n\x05units\x18\x01 \x01(\x0b\x32\x1c.superpose.v1.DimensionSlice\"|\n\x19\x46requencyProductsAnalysis\x12\x10\n\x03top\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\x04most\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12)\n\x02\x62y\x18\x03 \x01(\x0e\x32\x1d.superpose.v1.FrequencySourceB\x06\n\x04_topB\x07\n\x05_most\"\xc0\x02\n\x0e\x41nalysisResult\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.superpose.v1.AnalysisSpec\x12,\n\nprovenance\x18\x02 \x01(\x0b\x32\x18.superpose.v1.Provenance\x12+\n\x07tensors\x18\x03 \x03(\x0b\x32\x1a.superpose.v1.ResultTensor\x12:\n\x07\x66igures\x18\x04 \x03(\x0b\x32).superpose.v1.AnalysisResult.FiguresEntry\x12\x11\n\tundefined\x18\x05 \x01(\x03\x12\x0e\n\x06tokens\x18\x06 \x01(\x03\x12\x1a\n\x12tensors_are_stored\x18\x07 \x01(\x08\x1a.\n\x0c\x46iguresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"D\n\x0cResultTensor\x12&\n\x04info\x18\x01 \x01(\x0b\x32\x18.superpose.v1.TensorInfo\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c*\xec\x01\n\x13\x46\x65\x61tureUnitQuantity\x12%\n!FEATURE_UNIT_QUANTITY_UNSPECIFIED\x10\x00\x12\'\n#FEATURE_UNIT_QUANTITY_ACT_GATE_MEAN\x10\x01\x12*\n&FEATURE_UNIT_QUANTITY_GATE_PROBABILITY\x10\x02\x12*\n&FEATURE_UNIT_QUANTITY_LOG10_GATE_COUNT\x10\x03\x12-\n)FEATURE_UNIT_QUANTITY_PRE_ACTIVATION_MEAN\x10\x04*\xd5\x01\n\x10PredictionMethod\x12!\n\x1dPREDICTION_METHOD_UNSPECIFIED\x10\x00\x12\x1e\n\x1aPREDICTION_METHOD_ACT_GATE\x10\x01\x12\x1a\n\x16PREDICTION_METHOD_GATE\x10\x02\x12#\n\x1fPREDICTION_METHOD_LEAST_SQUARES\x10\x03\x12\x1e\n\x1aPREDICTION_METHOD_GAUSSIAN\x10\x04\x12\x1d\n\x19PREDICTION_METHOD_NO_GATE\x10\x05*\x88\x02\n\x0cPairQuantity\x12\x1d\n\x19PAIR_QUANTITY_UNSPECIFIED\x10\x00\x12\x17\n\x13PAIR_QUANTITY_JOINT\x10\x01\x12\x1d\n\x19PAIR_QUANTITY_CONDITIONAL\x10\x02\x12\x15\n\x11PAIR_QUANTITY_PHI\x10\x03\x12&\n\"PAIR_QUANTITY_NOTEBOOK_CORRELATION\x10\x04\x12\x16\n\x12PAIR_QUANTITY_LIFT\x10\x05\x12\x15\n\x11PAIR_QUANTITY_PMI\x10\x06\x12\x19\n\x15PAIR_QUANTITY_JACCARD\x10\x07\x12\x18\n\x14PAIR_QUANTITY_COSINE\x10\x08*^\n\x0b\x44\x65\x63oderKind\x12\x1c\n\x18\x44\x45\x43ODER_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44\x45\x43ODER_KIND_REAL\x10\x01\x12\x1a\n\x16\x44\x45\x43ODER_KIND_PREDICTED\x10\x02*h\n\x0cNoiseFormula\x12\x1d\n\x19NOISE_FORMULA_UNSPECIFIED\x10\x00\x12\x1d\n\x19NOISE_FORMULA_CONDITIONAL\x10\x01\x12\x1a\n\x16NOISE_FORMULA_NOTEBOOK\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bsuperpose/v1/analysis.proto\x12\x0csuperpose.v1\x1a\x1csuperpose/v1/direction.proto\x1a\x19superpose/v1/factor.proto\x1a\x1asuperpose/v1/feature.proto\x1a\x18superpose/v1/model.proto\x1a\x19superpose/v1/tensor.proto\"\xf4\x08\n\x0c\x41nalysisSpec\x12\x10\n\x08snapshot\x18\x01 \x01(\t\x12\x38\n\x0b\x66requencies\x18\x02 \x01(\x0b\x32!.superpose.v1.FrequenciesAnalysisH\x00\x12;\n\rfeature_units\x18\x03 \x01(\x0b\x32\".superpose.v1.FeatureUnitsAnalysisH\x00\x12\x45\n\x12predicted_decoders\x18\x04 \x01(\x0b\x32\'.superpose.v1.PredictedDecodersAnalysisH\x00\x12,\n\x05pairs\x18\x05 \x01(\x0b\x32\x1b.superpose.v1.PairsAnalysisH\x00\x12\x32\n\x08\x63oactive\x18\x06 \x01(\x0b\x32\x1e.superpose.v1.CoactiveAnalysisH\x00\x12I\n\x14\x64\x65\x63oder_similarities\x18\x07 \x01(\x0b\x32).superpose.v1.DecoderSimilaritiesAnalysisH\x00\x12\x43\n\x11\x64\x65\x63oder_neighbors\x18\x08 \x01(\x0b\x32&.superpose.v1.DecoderNeighborsAnalysisH\x00\x12\x39\n\x0cranked_units\x18\t \x01(\x0b\x32!.superpose.v1.RankedUnitsAnalysisH\x00\x12\x37\n\x0bnoise_model\x18\n \x01(\x0b\x32 .superpose.v1.NoiseModelAnalysisH\x00\x12?\n\x0fpre_activations\x18\x0b \x01(\x0b\x32$.superpose.v1.PreActivationsAnalysisH\x00\x12\x45\n\x12\x66requency_products\x18\x0c \x01(\x0b\x32\'.superpose.v1.FrequencyProductsAnalysisH\x00\x12*\n\x04gram\x18\r \x01(\x0b\x32\x1a.superpose.v1.GramAnalysisH\x00\x12\x32\n\x08spectrum\x18\x0e \x01(\x0b\x32\x1e.superpose.v1.SpectrumAnalysisH\x00\x12\x34\n\twhitening\x18\x0f \x01(\x0b\x32\x1f.superpose.v1.WhiteningAnalysisH\x00\x12\x44\n\x12\x66\x61\x63tors_of_decoder\x18\x10 \x01(\x0b\x32&.superpose.v1.FactorsOfDecoderAnalysisH\x00\x12\x44\n\x12\x64\x65\x63oders_of_factor\x18\x11 \x01(\x0b\x32&.superpose.v1.DecodersOfFactorAnalysisH\x00\x12=\n\x0eshared_factors\x18\x12 \x01(\x0b\x32#.superpose.v1.SharedFactorsAnalysisH\x00\x12\x39\n\x0c\x66\x61\x63tor_match\x18\x13 \x01(\x0b\x32!.superpose.v1.FactorMatchAnalysisH\x00\x42\n\n\x08\x61nalysis\"q\n\x13\x46requenciesAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12)\n\x02\x62y\x18\x02 \x01(\x0e\x32\x1d.superpose.v1.FrequencySource\"\xbc\x01\n\x14\x46\x65\x61tureUnitsAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\x33\n\x08quantity\x18\x02 \x01(\x0e\x32!.superpose.v1.FeatureUnitQuantity\x12\x11\n\x04\x62ins\x18\x03 \x01(\x05H\x00\x88\x01\x01\x12\x0e\n\x06values\x18\x04 \x01(\x08\x12\x12\n\nby_feature\x18\x05 \x01(\x08\x42\x07\n\x05_bins\"\x9b\x01\n\x19PredictedDecodersAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12.\n\x06method\x18\x02 \x01(\x0e\x32\x1e.superpose.v1.PredictionMethod\x12\x0f\n\x07vectors\x18\x03 \x01(\x08\x12\x0c\n\x04unit\x18\x04 \x01(\x08\"\xcb\x01\n\rPairsAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\x35\n\x0eother_features\x18\x02 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12,\n\x08quantity\x18\x03 \x01(\x0e\x32\x1a.superpose.v1.PairQuantity\x12\x16\n\tmin_count\x18\x04 \x01(\x03H\x00\x88\x01\x01\x42\x0c\n\n_min_count\"\x87\x01\n\x10\x43oactiveAnalysis\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\x05\x12\x0e\n\x01k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12&\n\x02\x62y\x18\x03 \x01(\x0e\x32\x1a.superpose.v1.PairQuantity\x12\x16\n\tmin_count\x18\x04 \x01(\x03H\x01\x88\x01\x01\x42\x04\n\x02_kB\x0c\n\n_min_count\"\xee\x01\n\x1b\x44\x65\x63oderSimilaritiesAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\x35\n\x0eother_features\x18\x02 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12\'\n\x04kind\x18\x03 \x01(\x0e\x32\x19.superpose.v1.DecoderKind\x12.\n\x06method\x18\x04 \x01(\x0e\x32\x1e.superpose.v1.PredictionMethod\x12\x0e\n\x06values\x18\x05 \x01(\x08\"\xb6\x01\n\x18\x44\x65\x63oderNeighborsAnalysis\x12\x0f\n\x07\x66\x65\x61ture\x18\x01 \x01(\x05\x12\x0e\n\x01k\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\'\n\x04kind\x18\x03 \x01(\x0e\x32\x19.superpose.v1.DecoderKind\x12.\n\x06method\x18\x04 \x01(\x0e\x32\x1e.superpose.v1.PredictionMethod\x12\x11\n\x04\x62ins\x18\x05 \x01(\x05H\x01\x88\x01\x01\x42\x04\n\x02_kB\x07\n\x05_bins\"T\n\x13RankedUnitsAnalysis\x12\x11\n\x07\x66\x65\x61ture\x18\x01 \x01(\x05H\x00\x12\x0e\n\x04unit\x18\x02 \x01(\x05H\x00\x12\x0e\n\x01k\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x04\n\x02ofB\x04\n\x02_k\"\x82\x01\n\x12NoiseModelAnalysis\x12/\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1d.superpose.v1.FeatureSelector\x12+\n\x07\x66ormula\x18\x02 \x01(\x0e\x32\x1a.superpose.v1.NoiseFormula\x12\x0e\n\x06values\x18\x03 \x01(\x08\"E\n\x16PreActivationsAnalysis\x12+\n\x05units\x18\x01 \x01(\x0b\x32\x1c.superpose.v1.DimensionSlice\"|\n\x19\x46requencyProductsAnalysis\x12\x10\n\x03top\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x11\n\x04most\x18\x02 \x01(\x05H\x01\x88\x01\x01\x12)\n\x02\x62y\x18\x03 \x01(\x0e\x32\x1d.superpose.v1.FrequencySourceB\x06\n\x04_topB\x07\n\x05_most\"\xc0\x02\n\x0e\x41nalysisResult\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.superpose.v1.AnalysisSpec\x12,\n\nprovenance\x18\x02 \x01(\x0b\x32\x18.superpose.v1.Provenance\x12+\n\x07tensors\x18\x03 \x03(\x0b\x32\x1a.superpose.v1.ResultTensor\x12:\n\x07\x66igures\x18\x04 \x03(\x0b\x32).superpose.v1.AnalysisResult.FiguresEntry\x12\x11\n\tundefined\x18\x05 \x01(\x03\x12\x0e\n\x06tokens\x18\x06 \x01(\x03\x12\x1a\n\x12tensors_are_stored\x18\x07 \x01(\x08\x1a.\n\x0c\x46iguresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"D\n\x0cResultTensor\x12&\n\x04info\x18\x01 \x01(\x0b\x32\x18.superpose.v1.TensorInfo\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c*\xec\x01\n\x13\x46\x65\x61tureUnitQuantity\x12%\n!FEATURE_UNIT_QUANTITY_UNSPECIFIED\x10\x00\x12\'\n#FEATURE_UNIT_QUANTITY_ACT_GATE_MEAN\x10\x01\x12*\n&FEATURE_UNIT_QUANTITY_GATE_PROBABILITY\x10\x02\x12*\n&FEATURE_UNIT_QUANTITY_LOG10_GATE_COUNT\x10\x03\x12-\n)FEATURE_UNIT_QUANTITY_PRE_ACTIVATION_MEAN\x10\x04*\x88\x02\n\x0cPairQuantity\x12\x1d\n\x19PAIR_QUANTITY_UNSPECIFIED\x10\x00\x12\x17\n\x13PAIR_QUANTITY_JOINT\x10\x01\x12\x1d\n\x19PAIR_QUANTITY_CONDITIONAL\x10\x02\x12\x15\n\x11PAIR_QUANTITY_PHI\x10\x03\x12&\n\"PAIR_QUANTITY_NOTEBOOK_CORRELATION\x10\x04\x12\x16\n\x12PAIR_QUANTITY_LIFT\x10\x05\x12\x15\n\x11PAIR_QUANTITY_PMI\x10\x06\x12\x19\n\x15PAIR_QUANTITY_JACCARD\x10\x07\x12\x18\n\x14PAIR_QUANTITY_COSINE\x10\x08*h\n\x0cNoiseFormula\x12\x1d\n\x19NOISE_FORMULA_UNSPECIFIED\x10\x00\x12\x1d\n\x19NOISE_FORMULA_CONDITIONAL\x10\x01\x12\x1a\n\x16NOISE_FORMULA_NOTEBOOK\x10\x02\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.analysis_pb2', globals())
@@ -25,44 +27,40 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _ANALYSISRESULT_FIGURESENTRY._options = None
   _ANALYSISRESULT_FIGURESENTRY._serialized_options = b'8\001'
-  _FEATUREUNITQUANTITY._serialized_start=2901
-  _FEATUREUNITQUANTITY._serialized_end=3137
-  _PREDICTIONMETHOD._serialized_start=3140
-  _PREDICTIONMETHOD._serialized_end=3353
-  _PAIRQUANTITY._serialized_start=3356
-  _PAIRQUANTITY._serialized_end=3620
-  _DECODERKIND._serialized_start=3622
-  _DECODERKIND._serialized_end=3716
-  _NOISEFORMULA._serialized_start=3718
-  _NOISEFORMULA._serialized_end=3822
-  _ANALYSISSPEC._serialized_start=127
-  _ANALYSISSPEC._serialized_end=855
-  _FREQUENCIESANALYSIS._serialized_start=857
-  _FREQUENCIESANALYSIS._serialized_end=970
-  _FEATUREUNITSANALYSIS._serialized_start=973
-  _FEATUREUNITSANALYSIS._serialized_end=1161
-  _PREDICTEDDECODERSANALYSIS._serialized_start=1164
-  _PREDICTEDDECODERSANALYSIS._serialized_end=1319
-  _PAIRSANALYSIS._serialized_start=1322
-  _PAIRSANALYSIS._serialized_end=1525
-  _COACTIVEANALYSIS._serialized_start=1528
-  _COACTIVEANALYSIS._serialized_end=1663
-  _DECODERSIMILARITIESANALYSIS._serialized_start=1666
-  _DECODERSIMILARITIESANALYSIS._serialized_end=1904
-  _DECODERNEIGHBORSANALYSIS._serialized_start=1907
-  _DECODERNEIGHBORSANALYSIS._serialized_end=2089
-  _RANKEDUNITSANALYSIS._serialized_start=2091
-  _RANKEDUNITSANALYSIS._serialized_end=2175
-  _NOISEMODELANALYSIS._serialized_start=2178
-  _NOISEMODELANALYSIS._serialized_end=2308
-  _PREACTIVATIONSANALYSIS._serialized_start=2310
-  _PREACTIVATIONSANALYSIS._serialized_end=2379
-  _FREQUENCYPRODUCTSANALYSIS._serialized_start=2381
-  _FREQUENCYPRODUCTSANALYSIS._serialized_end=2505
-  _ANALYSISRESULT._serialized_start=2508
-  _ANALYSISRESULT._serialized_end=2828
-  _ANALYSISRESULT_FIGURESENTRY._serialized_start=2782
-  _ANALYSISRESULT_FIGURESENTRY._serialized_end=2828
-  _RESULTTENSOR._serialized_start=2830
-  _RESULTTENSOR._serialized_end=2898
+  _FEATUREUNITQUANTITY._serialized_start=3370
+  _FEATUREUNITQUANTITY._serialized_end=3606
+  _PAIRQUANTITY._serialized_start=3609
+  _PAIRQUANTITY._serialized_end=3873
+  _NOISEFORMULA._serialized_start=3875
+  _NOISEFORMULA._serialized_end=3979
+  _ANALYSISSPEC._serialized_start=184
+  _ANALYSISSPEC._serialized_end=1324
+  _FREQUENCIESANALYSIS._serialized_start=1326
+  _FREQUENCIESANALYSIS._serialized_end=1439
+  _FEATUREUNITSANALYSIS._serialized_start=1442
+  _FEATUREUNITSANALYSIS._serialized_end=1630
+  _PREDICTEDDECODERSANALYSIS._serialized_start=1633
+  _PREDICTEDDECODERSANALYSIS._serialized_end=1788
+  _PAIRSANALYSIS._serialized_start=1791
+  _PAIRSANALYSIS._serialized_end=1994
+  _COACTIVEANALYSIS._serialized_start=1997
+  _COACTIVEANALYSIS._serialized_end=2132
+  _DECODERSIMILARITIESANALYSIS._serialized_start=2135
+  _DECODERSIMILARITIESANALYSIS._serialized_end=2373
+  _DECODERNEIGHBORSANALYSIS._serialized_start=2376
+  _DECODERNEIGHBORSANALYSIS._serialized_end=2558
+  _RANKEDUNITSANALYSIS._serialized_start=2560
+  _RANKEDUNITSANALYSIS._serialized_end=2644
+  _NOISEMODELANALYSIS._serialized_start=2647
+  _NOISEMODELANALYSIS._serialized_end=2777
+  _PREACTIVATIONSANALYSIS._serialized_start=2779
+  _PREACTIVATIONSANALYSIS._serialized_end=2848
+  _FREQUENCYPRODUCTSANALYSIS._serialized_start=2850
+  _FREQUENCYPRODUCTSANALYSIS._serialized_end=2974
+  _ANALYSISRESULT._serialized_start=2977
+  _ANALYSISRESULT._serialized_end=3297
+  _ANALYSISRESULT_FIGURESENTRY._serialized_start=3251
+  _ANALYSISRESULT_FIGURESENTRY._serialized_end=3297
+  _RESULTTENSOR._serialized_start=3299
+  _RESULTTENSOR._serialized_end=3367
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,5 @@
+from superpose.v1 import direction_pb2 as _direction_pb2
+from superpose.v1 import factor_pb2 as _factor_pb2
 from superpose.v1 import feature_pb2 as _feature_pb2
 from superpose.v1 import model_pb2 as _model_pb2
 from superpose.v1 import tensor_pb2 as _tensor_pb2
@@ -7,9 +9,6 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
 
-DECODER_KIND_PREDICTED: DecoderKind
-DECODER_KIND_REAL: DecoderKind
-DECODER_KIND_UNSPECIFIED: DecoderKind
 DESCRIPTOR: _descriptor.FileDescriptor
 FEATURE_UNIT_QUANTITY_ACT_GATE_MEAN: FeatureUnitQuantity
 FEATURE_UNIT_QUANTITY_GATE_PROBABILITY: FeatureUnitQuantity
@@ -28,12 +27,6 @@ PAIR_QUANTITY_NOTEBOOK_CORRELATION: PairQuantity
 PAIR_QUANTITY_PHI: PairQuantity
 PAIR_QUANTITY_PMI: PairQuantity
 PAIR_QUANTITY_UNSPECIFIED: PairQuantity
-PREDICTION_METHOD_ACT_GATE: PredictionMethod
-PREDICTION_METHOD_GATE: PredictionMethod
-PREDICTION_METHOD_GAUSSIAN: PredictionMethod
-PREDICTION_METHOD_LEAST_SQUARES: PredictionMethod
-PREDICTION_METHOD_NO_GATE: PredictionMethod
-PREDICTION_METHOD_UNSPECIFIED: PredictionMethod
 
 class AnalysisResult(_message.Message):
     __slots__ = ["figures", "provenance", "spec", "tensors", "tensors_are_stored", "tokens", "undefined"]
@@ -61,32 +54,46 @@ class AnalysisResult(_message.Message):
     def __init__(self, spec: _Optional[_Union[AnalysisSpec, _Mapping]] = ..., provenance: _Optional[_Union[_model_pb2.Provenance, _Mapping]] = ..., tensors: _Optional[_Iterable[_Union[ResultTensor, _Mapping]]] = ..., figures: _Optional[_Mapping[str, float]] = ..., undefined: _Optional[int] = ..., tokens: _Optional[int] = ..., tensors_are_stored: bool = ...) -> None: ...
 
 class AnalysisSpec(_message.Message):
-    __slots__ = ["coactive", "decoder_neighbors", "decoder_similarities", "feature_units", "frequencies", "frequency_products", "noise_model", "pairs", "pre_activations", "predicted_decoders", "ranked_units", "snapshot"]
+    __slots__ = ["coactive", "decoder_neighbors", "decoder_similarities", "decoders_of_factor", "factor_match", "factors_of_decoder", "feature_units", "frequencies", "frequency_products", "gram", "noise_model", "pairs", "pre_activations", "predicted_decoders", "ranked_units", "shared_factors", "snapshot", "spectrum", "whitening"]
     COACTIVE_FIELD_NUMBER: _ClassVar[int]
+    DECODERS_OF_FACTOR_FIELD_NUMBER: _ClassVar[int]
     DECODER_NEIGHBORS_FIELD_NUMBER: _ClassVar[int]
     DECODER_SIMILARITIES_FIELD_NUMBER: _ClassVar[int]
+    FACTORS_OF_DECODER_FIELD_NUMBER: _ClassVar[int]
+    FACTOR_MATCH_FIELD_NUMBER: _ClassVar[int]
     FEATURE_UNITS_FIELD_NUMBER: _ClassVar[int]
     FREQUENCIES_FIELD_NUMBER: _ClassVar[int]
     FREQUENCY_PRODUCTS_FIELD_NUMBER: _ClassVar[int]
+    GRAM_FIELD_NUMBER: _ClassVar[int]
     NOISE_MODEL_FIELD_NUMBER: _ClassVar[int]
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     PREDICTED_DECODERS_FIELD_NUMBER: _ClassVar[int]
     PRE_ACTIVATIONS_FIELD_NUMBER: _ClassVar[int]
     RANKED_UNITS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_FACTORS_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    SPECTRUM_FIELD_NUMBER: _ClassVar[int]
+    WHITENING_FIELD_NUMBER: _ClassVar[int]
     coactive: CoactiveAnalysis
     decoder_neighbors: DecoderNeighborsAnalysis
     decoder_similarities: DecoderSimilaritiesAnalysis
+    decoders_of_factor: _factor_pb2.DecodersOfFactorAnalysis
+    factor_match: _factor_pb2.FactorMatchAnalysis
+    factors_of_decoder: _factor_pb2.FactorsOfDecoderAnalysis
     feature_units: FeatureUnitsAnalysis
     frequencies: FrequenciesAnalysis
     frequency_products: FrequencyProductsAnalysis
+    gram: _direction_pb2.GramAnalysis
     noise_model: NoiseModelAnalysis
     pairs: PairsAnalysis
     pre_activations: PreActivationsAnalysis
     predicted_decoders: PredictedDecodersAnalysis
     ranked_units: RankedUnitsAnalysis
+    shared_factors: _factor_pb2.SharedFactorsAnalysis
     snapshot: str
-    def __init__(self, snapshot: _Optional[str] = ..., frequencies: _Optional[_Union[FrequenciesAnalysis, _Mapping]] = ..., feature_units: _Optional[_Union[FeatureUnitsAnalysis, _Mapping]] = ..., predicted_decoders: _Optional[_Union[PredictedDecodersAnalysis, _Mapping]] = ..., pairs: _Optional[_Union[PairsAnalysis, _Mapping]] = ..., coactive: _Optional[_Union[CoactiveAnalysis, _Mapping]] = ..., decoder_similarities: _Optional[_Union[DecoderSimilaritiesAnalysis, _Mapping]] = ..., decoder_neighbors: _Optional[_Union[DecoderNeighborsAnalysis, _Mapping]] = ..., ranked_units: _Optional[_Union[RankedUnitsAnalysis, _Mapping]] = ..., noise_model: _Optional[_Union[NoiseModelAnalysis, _Mapping]] = ..., pre_activations: _Optional[_Union[PreActivationsAnalysis, _Mapping]] = ..., frequency_products: _Optional[_Union[FrequencyProductsAnalysis, _Mapping]] = ...) -> None: ...
+    spectrum: _direction_pb2.SpectrumAnalysis
+    whitening: _direction_pb2.WhiteningAnalysis
+    def __init__(self, snapshot: _Optional[str] = ..., frequencies: _Optional[_Union[FrequenciesAnalysis, _Mapping]] = ..., feature_units: _Optional[_Union[FeatureUnitsAnalysis, _Mapping]] = ..., predicted_decoders: _Optional[_Union[PredictedDecodersAnalysis, _Mapping]] = ..., pairs: _Optional[_Union[PairsAnalysis, _Mapping]] = ..., coactive: _Optional[_Union[CoactiveAnalysis, _Mapping]] = ..., decoder_similarities: _Optional[_Union[DecoderSimilaritiesAnalysis, _Mapping]] = ..., decoder_neighbors: _Optional[_Union[DecoderNeighborsAnalysis, _Mapping]] = ..., ranked_units: _Optional[_Union[RankedUnitsAnalysis, _Mapping]] = ..., noise_model: _Optional[_Union[NoiseModelAnalysis, _Mapping]] = ..., pre_activations: _Optional[_Union[PreActivationsAnalysis, _Mapping]] = ..., frequency_products: _Optional[_Union[FrequencyProductsAnalysis, _Mapping]] = ..., gram: _Optional[_Union[_direction_pb2.GramAnalysis, _Mapping]] = ..., spectrum: _Optional[_Union[_direction_pb2.SpectrumAnalysis, _Mapping]] = ..., whitening: _Optional[_Union[_direction_pb2.WhiteningAnalysis, _Mapping]] = ..., factors_of_decoder: _Optional[_Union[_factor_pb2.FactorsOfDecoderAnalysis, _Mapping]] = ..., decoders_of_factor: _Optional[_Union[_factor_pb2.DecodersOfFactorAnalysis, _Mapping]] = ..., shared_factors: _Optional[_Union[_factor_pb2.SharedFactorsAnalysis, _Mapping]] = ..., factor_match: _Optional[_Union[_factor_pb2.FactorMatchAnalysis, _Mapping]] = ...) -> None: ...
 
 class CoactiveAnalysis(_message.Message):
     __slots__ = ["by", "feature", "k", "min_count"]
@@ -110,9 +117,9 @@ class DecoderNeighborsAnalysis(_message.Message):
     bins: int
     feature: int
     k: int
-    kind: DecoderKind
-    method: PredictionMethod
-    def __init__(self, feature: _Optional[int] = ..., k: _Optional[int] = ..., kind: _Optional[_Union[DecoderKind, str]] = ..., method: _Optional[_Union[PredictionMethod, str]] = ..., bins: _Optional[int] = ...) -> None: ...
+    kind: _direction_pb2.DecoderKind
+    method: _direction_pb2.PredictionMethod
+    def __init__(self, feature: _Optional[int] = ..., k: _Optional[int] = ..., kind: _Optional[_Union[_direction_pb2.DecoderKind, str]] = ..., method: _Optional[_Union[_direction_pb2.PredictionMethod, str]] = ..., bins: _Optional[int] = ...) -> None: ...
 
 class DecoderSimilaritiesAnalysis(_message.Message):
     __slots__ = ["features", "kind", "method", "other_features", "values"]
@@ -122,11 +129,11 @@ class DecoderSimilaritiesAnalysis(_message.Message):
     OTHER_FEATURES_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
     features: _feature_pb2.FeatureSelector
-    kind: DecoderKind
-    method: PredictionMethod
+    kind: _direction_pb2.DecoderKind
+    method: _direction_pb2.PredictionMethod
     other_features: _feature_pb2.FeatureSelector
     values: bool
-    def __init__(self, features: _Optional[_Union[_feature_pb2.FeatureSelector, _Mapping]] = ..., other_features: _Optional[_Union[_feature_pb2.FeatureSelector, _Mapping]] = ..., kind: _Optional[_Union[DecoderKind, str]] = ..., method: _Optional[_Union[PredictionMethod, str]] = ..., values: bool = ...) -> None: ...
+    def __init__(self, features: _Optional[_Union[_feature_pb2.FeatureSelector, _Mapping]] = ..., other_features: _Optional[_Union[_feature_pb2.FeatureSelector, _Mapping]] = ..., kind: _Optional[_Union[_direction_pb2.DecoderKind, str]] = ..., method: _Optional[_Union[_direction_pb2.PredictionMethod, str]] = ..., values: bool = ...) -> None: ...
 
 class FeatureUnitsAnalysis(_message.Message):
     __slots__ = ["bins", "by_feature", "features", "quantity", "values"]
@@ -195,10 +202,10 @@ class PredictedDecodersAnalysis(_message.Message):
     UNIT_FIELD_NUMBER: _ClassVar[int]
     VECTORS_FIELD_NUMBER: _ClassVar[int]
     features: _feature_pb2.FeatureSelector
-    method: PredictionMethod
+    method: _direction_pb2.PredictionMethod
     unit: bool
     vectors: bool
-    def __init__(self, features: _Optional[_Union[_feature_pb2.FeatureSelector, _Mapping]] = ..., method: _Optional[_Union[PredictionMethod, str]] = ..., vectors: bool = ..., unit: bool = ...) -> None: ...
+    def __init__(self, features: _Optional[_Union[_feature_pb2.FeatureSelector, _Mapping]] = ..., method: _Optional[_Union[_direction_pb2.PredictionMethod, str]] = ..., vectors: bool = ..., unit: bool = ...) -> None: ...
 
 class RankedUnitsAnalysis(_message.Message):
     __slots__ = ["feature", "k", "unit"]
@@ -221,13 +228,7 @@ class ResultTensor(_message.Message):
 class FeatureUnitQuantity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
 
-class PredictionMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = []
-
 class PairQuantity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-    __slots__ = []
-
-class DecoderKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
 
 class NoiseFormula(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):

@@ -15,11 +15,12 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from superpose.v1 import analysis_pb2 as superpose_dot_v1_dot_analysis__pb2
+from superpose.v1 import factorization_pb2 as superpose_dot_v1_dot_factorization__pb2
 from superpose.v1 import midcoder_pb2 as superpose_dot_v1_dot_midcoder__pb2
 from superpose.v1 import statistics_pb2 as superpose_dot_v1_dot_statistics__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16superpose/v1/job.proto\x12\x0csuperpose.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bsuperpose/v1/analysis.proto\x1a\x1bsuperpose/v1/midcoder.proto\x1a\x1dsuperpose/v1/statistics.proto\"\xc4\x08\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.superpose.v1.JobState\x12<\n\x0etrain_midcoder\x18\x03 \x01(\x0b\x32\".superpose.v1.MidcoderTrainingSpecH\x00\x12\x41\n\x11\x65valuate_midcoder\x18\x04 \x01(\x0b\x32$.superpose.v1.MidcoderEvaluationSpecH\x00\x12:\n\x12\x63ollect_statistics\x18\x14 \x01(\x0b\x32\x1c.superpose.v1.StatisticsSpecH\x00\x12\x32\n\x0fmerge_snapshots\x18\x15 \x01(\x0b\x32\x17.superpose.v1.MergeSpecH\x00\x12\x36\n\x10\x61nalyze_snapshot\x18\x16 \x01(\x0b\x32\x1a.superpose.v1.AnalysisSpecH\x00\x12+\n\x08progress\x18\x05 \x01(\x0b\x32\x19.superpose.v1.JobProgress\x12/\n\x07metrics\x18\x06 \x03(\x0b\x32\x1e.superpose.v1.Job.MetricsEntry\x12!\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x12.google.rpc.Status\x12\x41\n\x11trained_midcoders\x18\x08 \x01(\x0b\x32$.superpose.v1.MidcoderTrainingResultH\x01\x12\x36\n\nevaluation\x18\t \x01(\x0b\x32 .superpose.v1.MidcoderEvaluationH\x01\x12:\n\x13\x63ollected_snapshots\x18\x17 \x01(\x0b\x32\x1b.superpose.v1.SnapshotNamesH\x01\x12\x30\n\x08\x61nalysis\x18\x18 \x01(\x0b\x32\x1c.superpose.v1.AnalysisResultH\x01\x12\r\n\x05owner\x18\n \x01(\t\x12\x10\n\x08priority\x18\x0b \x01(\x05\x12\x16\n\x0equeue_position\x18\x0c \x01(\x03\x12,\n\ttime_left\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10\x63\x61ncel_requested\x18\x0e \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x0f \x01(\x05\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x13 \x01(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x06\n\x04specB\x08\n\x06result\"8\n\x0bJobProgress\x12\x0c\n\x04\x64one\x18\x01 \x01(\x03\x12\r\n\x05total\x18\x02 \x01(\x03\x12\x0c\n\x04unit\x18\x03 \x01(\t\"+\n\x16MidcoderTrainingResult\x12\x11\n\tmidcoders\x18\x01 \x03(\t*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16superpose/v1/job.proto\x12\x0csuperpose.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1bsuperpose/v1/analysis.proto\x1a superpose/v1/factorization.proto\x1a\x1bsuperpose/v1/midcoder.proto\x1a\x1dsuperpose/v1/statistics.proto\"\xbf\t\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x05state\x18\x02 \x01(\x0e\x32\x16.superpose.v1.JobState\x12<\n\x0etrain_midcoder\x18\x03 \x01(\x0b\x32\".superpose.v1.MidcoderTrainingSpecH\x00\x12\x41\n\x11\x65valuate_midcoder\x18\x04 \x01(\x0b\x32$.superpose.v1.MidcoderEvaluationSpecH\x00\x12:\n\x12\x63ollect_statistics\x18\x14 \x01(\x0b\x32\x1c.superpose.v1.StatisticsSpecH\x00\x12\x32\n\x0fmerge_snapshots\x18\x15 \x01(\x0b\x32\x17.superpose.v1.MergeSpecH\x00\x12\x36\n\x10\x61nalyze_snapshot\x18\x16 \x01(\x0b\x32\x1a.superpose.v1.AnalysisSpecH\x00\x12=\n\x12\x66\x61\x63torize_decoders\x18\x19 \x01(\x0b\x32\x1f.superpose.v1.FactorizationSpecH\x00\x12+\n\x08progress\x18\x05 \x01(\x0b\x32\x19.superpose.v1.JobProgress\x12/\n\x07metrics\x18\x06 \x03(\x0b\x32\x1e.superpose.v1.Job.MetricsEntry\x12!\n\x05\x65rror\x18\x07 \x01(\x0b\x32\x12.google.rpc.Status\x12\x41\n\x11trained_midcoders\x18\x08 \x01(\x0b\x32$.superpose.v1.MidcoderTrainingResultH\x01\x12\x36\n\nevaluation\x18\t \x01(\x0b\x32 .superpose.v1.MidcoderEvaluationH\x01\x12:\n\x13\x63ollected_snapshots\x18\x17 \x01(\x0b\x32\x1b.superpose.v1.SnapshotNamesH\x01\x12\x30\n\x08\x61nalysis\x18\x18 \x01(\x0b\x32\x1c.superpose.v1.AnalysisResultH\x01\x12:\n\rfactorization\x18\x1a \x01(\x0b\x32!.superpose.v1.FactorizationResultH\x01\x12\r\n\x05owner\x18\n \x01(\t\x12\x10\n\x08priority\x18\x0b \x01(\x05\x12\x16\n\x0equeue_position\x18\x0c \x01(\x03\x12,\n\ttime_left\x18\r \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x18\n\x10\x63\x61ncel_requested\x18\x0e \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x0f \x01(\x05\x12/\n\x0b\x63reate_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x13 \x01(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x42\x06\n\x04specB\x08\n\x06result\"8\n\x0bJobProgress\x12\x0c\n\x04\x64one\x18\x01 \x01(\x03\x12\r\n\x05total\x18\x02 \x01(\x03\x12\x0c\n\x04unit\x18\x03 \x01(\t\"+\n\x16MidcoderTrainingResult\x12\x11\n\tmidcoders\x18\x01 \x03(\t*\x9a\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x62\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'superpose.v1.job_pb2', globals())
@@ -28,14 +29,14 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _JOB_METRICSENTRY._options = None
   _JOB_METRICSENTRY._serialized_options = b'8\001'
-  _JOBSTATE._serialized_start=1418
-  _JOBSTATE._serialized_end=1572
-  _JOB._serialized_start=220
-  _JOB._serialized_end=1312
-  _JOB_METRICSENTRY._serialized_start=1248
-  _JOB_METRICSENTRY._serialized_end=1294
-  _JOBPROGRESS._serialized_start=1314
-  _JOBPROGRESS._serialized_end=1370
-  _MIDCODERTRAININGRESULT._serialized_start=1372
-  _MIDCODERTRAININGRESULT._serialized_end=1415
+  _JOBSTATE._serialized_start=1575
+  _JOBSTATE._serialized_end=1729
+  _JOB._serialized_start=254
+  _JOB._serialized_end=1469
+  _JOB_METRICSENTRY._serialized_start=1405
+  _JOB_METRICSENTRY._serialized_end=1451
+  _JOBPROGRESS._serialized_start=1471
+  _JOBPROGRESS._serialized_end=1527
+  _MIDCODERTRAININGRESULT._serialized_start=1529
+  _MIDCODERTRAININGRESULT._serialized_end=1572
 # @@protoc_insertion_point(module_scope)

@@ -6,7 +6,7 @@ from superpose.v1 import tensor_service_pb2 as superpose_dot_v1_dot_tensor__serv
 
 
 class TensorServiceStub(object):
-    """Reads tensors of any resource: models, transcoders, midcoders, snapshots, and jobs that answered a question to a snapshot.
+    """Reads tensors of any resource: models, transcoders, midcoders, snapshots, factorizations, and jobs that answered a question.
     """
 
     def __init__(self, channel):
@@ -23,7 +23,7 @@ class TensorServiceStub(object):
 
 
 class TensorServiceServicer(object):
-    """Reads tensors of any resource: models, transcoders, midcoders, snapshots, and jobs that answered a question to a snapshot.
+    """Reads tensors of any resource: models, transcoders, midcoders, snapshots, factorizations, and jobs that answered a question.
     """
 
     def ReadTensor(self, request, context):
@@ -49,7 +49,7 @@ def add_TensorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TensorService(object):
-    """Reads tensors of any resource: models, transcoders, midcoders, snapshots, and jobs that answered a question to a snapshot.
+    """Reads tensors of any resource: models, transcoders, midcoders, snapshots, factorizations, and jobs that answered a question.
     """
 
     @staticmethod

@@ -1,5 +1,5 @@
 // Questions to stored snapshots.
-#include "server/analysis/snapshot_analysis.h"
+#include "server/analysis/stored_analysis.h"
 
 #include "server/runtime/reasons.h"
 #include "tests/server/jobs/collection_rig.h"
@@ -12,23 +12,23 @@ using testing::AllOf;
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 constexpr auto kPrecondition = absl::StatusCode::kFailedPrecondition;
 
-class SnapshotAnalysisTest : public testing::Test {
+class StoredAnalysisTest : public testing::Test {
  protected:
   void SetUp() override {
     ASSERT_NE(TinyRegistry(), nullptr);
     rig_.emplace(folder_.path());
     snapshot_ = Collect(*rig_, TinyCollection());
   }
-  absl::StatusOr<std::unique_ptr<SnapshotAnalysis>> Open(const v1::AnalysisSpec& spec) {
-    return SnapshotAnalysis::Open(spec, *TinyRegistry(), &rig_->snapshots());
+  absl::StatusOr<std::unique_ptr<StoredAnalysis>> Open(const v1::AnalysisSpec& spec) {
+    return StoredAnalysis::Open(spec, {TinyRegistry(), &rig_->snapshots(), &rig_->factorizations()});
   }
   v1::AnalysisSpec Spec(const std::string& snapshot = "") const {
     v1::AnalysisSpec spec;
     spec.set_snapshot(snapshot.empty() ? snapshot_.name() : snapshot);
     return spec;
   }
-  SnapshotAnalysis::Answer Run(const v1::AnalysisSpec& spec) {
-    SnapshotAnalysis::Answer answer;
+  StoredAnalysis::Answer Run(const v1::AnalysisSpec& spec) {
+    StoredAnalysis::Answer answer;
     auto analysis = Open(spec);
     EXPECT_OK(analysis);
     if (!analysis.ok()) return answer;
@@ -58,10 +58,10 @@ class SnapshotAnalysisTest : public testing::Test {
   v1::Snapshot snapshot_;
 };
 
-TEST_F(SnapshotAnalysisTest, AnAnswerSaysWhatItIsOf) {
+TEST_F(StoredAnalysisTest, AnAnswerSaysWhatItIsOf) {
   v1::AnalysisSpec spec = Spec();
   spec.mutable_frequencies()->set_by(v1::FREQUENCY_SOURCE_SNAPSHOT);
-  const SnapshotAnalysis::Answer answer = Run(spec);
+  const StoredAnalysis::Answer answer = Run(spec);
   EXPECT_EQ(answer.result.provenance().transcoder_hash(), snapshot_.provenance().transcoder_hash());
   EXPECT_EQ(answer.result.tokens(), snapshot_.tokens());
   EXPECT_EQ(answer.result.spec().snapshot(), snapshot_.name());
@@ -73,10 +73,10 @@ TEST_F(SnapshotAnalysisTest, AnAnswerSaysWhatItIsOf) {
   EXPECT_EQ(answer.tensors.at("count")[0].item<int64_t>(), counts.max().item<int64_t>()) << "the most frequent first";
 }
 
-TEST_F(SnapshotAnalysisTest, BytesAreTheTensorsOwn) {
+TEST_F(StoredAnalysisTest, BytesAreTheTensorsOwn) {
   v1::AnalysisSpec spec = Spec();
   spec.mutable_frequencies();
-  SnapshotAnalysis::Answer answer = Run(spec);
+  StoredAnalysis::Answer answer = Run(spec);
   for (const v1::ResultTensor& tensor : answer.result.tensors()) EXPECT_TRUE(tensor.data().empty());
   Inline(answer.tensors, &answer.result);
   for (const v1::ResultTensor& tensor : answer.result.tensors()) {
@@ -86,7 +86,7 @@ TEST_F(SnapshotAnalysisTest, BytesAreTheTensorsOwn) {
   }
 }
 
-TEST_F(SnapshotAnalysisTest, SmallAnswersAreGivenAtOnceAndLargeOnesByAJob) {
+TEST_F(StoredAnalysisTest, SmallAnswersAreGivenAtOnceAndLargeOnesByAJob) {
   v1::AnalysisSpec spec = Spec();
   spec.mutable_coactive()->set_feature(3);
   EXPECT_FALSE((*Open(spec))->TakesLong());
@@ -97,7 +97,7 @@ TEST_F(SnapshotAnalysisTest, SmallAnswersAreGivenAtOnceAndLargeOnesByAJob) {
   EXPECT_TRUE((*large)->TakesLong());
 }
 
-TEST_F(SnapshotAnalysisTest, AGroupThatWasNotCollectedIsNamed) {
+TEST_F(StoredAnalysisTest, AGroupThatWasNotCollectedIsNamed) {
   const v1::Snapshot only_features = Collect(*rig_, TinyCollection([](v1::StatisticsSpec* spec) {
     spec->mutable_options()->add_groups(v1::STATISTICS_GROUP_FEATURES);
   }));
@@ -112,13 +112,13 @@ TEST_F(SnapshotAnalysisTest, AGroupThatWasNotCollectedIsNamed) {
   EXPECT_THAT(Open(spec), AllOf(IsError(kPrecondition, reason::kSnapshotTensorMissing), MessageHas("UNITS")));
 }
 
-TEST_F(SnapshotAnalysisTest, WithoutAMidcoderNothingIsPredicted) {
+TEST_F(StoredAnalysisTest, WithoutAMidcoderNothingIsPredicted) {
   v1::AnalysisSpec spec = Spec();
   spec.mutable_predicted_decoders();
   EXPECT_THAT(Open(spec), IsError(kPrecondition, reason::kSnapshotTensorMissing));
 }
 
-TEST_F(SnapshotAnalysisTest, WithOneItsParametersAreTheSnapshots) {
+TEST_F(StoredAnalysisTest, WithOneItsParametersAreTheSnapshots) {
   const v1::Job trained = rig_->WaitForEnd(rig_->Submit(TinyTraining(3)).name());
   ASSERT_EQ(trained.state(), v1::JOB_STATE_SUCCEEDED) << trained.error().message();
   ASSERT_OK_AND_ASSIGN(const v1::Midcoder midcoder, rig_->midcoders().Get(trained.trained_midcoders().midcoders(0)));
@@ -126,7 +126,7 @@ TEST_F(SnapshotAnalysisTest, WithOneItsParametersAreTheSnapshots) {
   ASSERT_OK(rig_->midcoders().Delete(midcoder.name()));
   v1::AnalysisSpec spec = Spec(name);
   spec.mutable_predicted_decoders()->mutable_features()->mutable_range()->set_stop(256);
-  const SnapshotAnalysis::Answer answer = Run(spec);
+  const StoredAnalysis::Answer answer = Run(spec);
   EXPECT_EQ(answer.result.spec().predicted_decoders().method(), v1::PREDICTION_METHOD_ACT_GATE);
   const at::Tensor cosines = answer.tensors.at("cosine");
   EXPECT_EQ(cosines.numel(), 256);
@@ -136,7 +136,7 @@ TEST_F(SnapshotAnalysisTest, WithOneItsParametersAreTheSnapshots) {
   EXPECT_EQ(answer.result.figures().count("median_cosine"), 1U);
 }
 
-TEST_F(SnapshotAnalysisTest, AnotherTranscoderOrModelThanItsOwnIsRefused) {
+TEST_F(StoredAnalysisTest, AnotherTranscoderOrModelThanItsOwnIsRefused) {
   v1::AnalysisSpec spec =
       Spec(Changed([](v1::Snapshot* snapshot) { snapshot->mutable_provenance()->set_transcoder_hash("another"); }));
   spec.mutable_frequencies();
@@ -145,17 +145,17 @@ TEST_F(SnapshotAnalysisTest, AnotherTranscoderOrModelThanItsOwnIsRefused) {
   EXPECT_THAT(Open(spec), IsError(kPrecondition, reason::kSnapshotMismatch));
 }
 
-TEST_F(SnapshotAnalysisTest, OneThatIsNotLoadedIsNamed) {
+TEST_F(StoredAnalysisTest, OneThatIsNotLoadedIsNamed) {
   const auto registry = LoadTinyRegistry();
   ASSERT_NE(registry, nullptr);
   ASSERT_OK(registry->RemoveModel("models/tiny"));
   v1::AnalysisSpec spec = Spec();
   spec.mutable_frequencies();
-  EXPECT_THAT(SnapshotAnalysis::Open(spec, *registry, &rig_->snapshots()),
+  EXPECT_THAT(StoredAnalysis::Open(spec, {registry.get(), &rig_->snapshots(), &rig_->factorizations()}),
               IsError(absl::StatusCode::kNotFound, reason::kModelNotFound));
 }
 
-TEST_F(SnapshotAnalysisTest, NamesOfNothingAreSaid) {
+TEST_F(StoredAnalysisTest, NamesOfNothingAreSaid) {
   v1::AnalysisSpec spec = Spec("snapshots/gone");
   spec.mutable_frequencies();
   EXPECT_THAT(Open(spec), IsError(absl::StatusCode::kNotFound, reason::kSnapshotNotFound));
@@ -163,7 +163,7 @@ TEST_F(SnapshotAnalysisTest, NamesOfNothingAreSaid) {
   EXPECT_THAT(Open(spec), IsError(kInvalid, reason::kNameInvalid));
 }
 
-TEST_F(SnapshotAnalysisTest, AnEmptyBandSaysWhatLiesAroundIt) {
+TEST_F(StoredAnalysisTest, AnEmptyBandSaysWhatLiesAroundIt) {
   v1::AnalysisSpec spec = Spec();
   v1::FrequencyBand& band = *spec.mutable_frequencies()->mutable_features()->mutable_band();
   band.set_low(5);
@@ -174,7 +174,7 @@ TEST_F(SnapshotAnalysisTest, AnEmptyBandSaysWhatLiesAroundIt) {
   EXPECT_THAT(Open(spec), IsError(kPrecondition, reason::kFrequenciesMissing));
 }
 
-TEST_F(SnapshotAnalysisTest, AQuestionThatAsksNothingIsRefused) {
+TEST_F(StoredAnalysisTest, AQuestionThatAsksNothingIsRefused) {
   EXPECT_THAT(Open(Spec()), IsError(kInvalid, reason::kConfigInvalid));
 }
 

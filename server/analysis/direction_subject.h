@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "server/analysis/analysis_sources.h"
+#include "server/analysis/opened_analysis.h"
+#include "superpose/v1/analysis.pb.h"
+
+namespace superpose {
+
+// A question to directions, which are worked out here; defaults are filled in. CONFIG_INVALID when the spec names a
+// snapshot itself; the errors of ResolveDirections and ReadDirections, and of MakeGramValues, MakeSpectrum and
+// MakeWhitening.
+absl::StatusOr<OpenedAnalysis> OpenDirectionQuestion(const AnalysisSources& sources, v1::AnalysisSpec* spec);
+
+// What the same takes in memory, without working the directions out. The errors of ResolveDirections.
+absl::StatusOr<int64_t> EstimateDirectionQuestion(const AnalysisSources& sources, v1::AnalysisSpec spec);
+
+}  // namespace superpose

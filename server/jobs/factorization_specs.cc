@@ -1,0 +1,172 @@
+#include "server/jobs/factorization_specs.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/error.h"
+#include "lib/base/status_macros.h"
+#include "server/analysis/direction_rows.h"
+#include "server/runtime/memory_budget.h"
+#include "server/runtime/reasons.h"
+
+namespace superpose {
+namespace {
+
+constexpr int64_t kMostFactorsByDefault = 10'000;
+
+// The enums of the contract have the library's values in their order, after UNSPECIFIED.
+static_assert(static_cast<int>(FactorForm::kTopK) + 1 == v1::FACTORIZATION_FORM_TOPK);
+static_assert(static_cast<int>(FactorForm::kGram) + 1 == v1::FACTORIZATION_FORM_GRAM);
+static_assert(static_cast<int>(FactorSchedule::kCosine) + 1 == v1::FACTORIZATION_SCHEDULE_COSINE);
+static_assert(static_cast<int>(FactorSchedule::kReference) + 1 == v1::FACTORIZATION_SCHEDULE_REFERENCE);
+
+absl::Status ResolveEnums(v1::FactorizationSpec* spec) {
+  if (!v1::FactorizationForm_IsValid(spec->form()) || !v1::FactorizationSchedule_IsValid(spec->schedule())) {
+    return InvalidArgument(reason::kConfigInvalid, "form or schedule has a value that this server does not know");
+  }
+  if (spec->form() == v1::FACTORIZATION_FORM_UNSPECIFIED) spec->set_form(v1::FACTORIZATION_FORM_TOPK);
+  if (spec->schedule() == v1::FACTORIZATION_SCHEDULE_UNSPECIFIED) {
+    spec->set_schedule(v1::FACTORIZATION_SCHEDULE_COSINE);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<DirectionShape> ResolveDecoders(const AnalysisSources& sources, v1::DirectionSource* directions) {
+  if (!directions->factorization().empty()) {
+    return InvalidArgument(reason::kConfigInvalid, "directions are the factors of ", directions->factorization(),
+                           ": decoders are factorized, name a transcoder or a snapshot");
+  }
+  SUPERPOSE_ASSIGN_OR_RETURN(const DirectionShape shape, ResolveDirections(sources, directions));
+  if (shape.rows >= 2) return shape;
+  return FailedPrecondition(reason::kEmptySelection, "directions choose ", shape.rows,
+                            " decoders; it takes 2 or more to factorize");
+}
+
+// The factorization to begin with; nothing without one.
+absl::StatusOr<std::optional<v1::Factorization>> FindStart(const AnalysisSources& sources,
+                                                           const v1::FactorizationSpec& spec, int64_t width) {
+  if (spec.start().empty()) return std::nullopt;
+  SUPERPOSE_ASSIGN_OR_RETURN(v1::Factorization start, sources.factorizations->Get(spec.start()));
+  if (start.width() != width) {
+    return InvalidArgument(reason::kTensorShapeMismatch, "start: ", spec.start(), " has width ", start.width(),
+                           ", the decoders ", width);
+  }
+  if (spec.has_factors() && spec.factors() != start.factors()) {
+    return InvalidArgument(reason::kConfigInvalid, "factors is ", spec.factors(), ", and ", spec.start(), " has ",
+                           start.factors(), ": leave factors out to begin with them");
+  }
+  return start;
+}
+
+// 0 where the share is none: such a spec is refused.
+int64_t HeldOut(const v1::FactorizationSpec& spec, int64_t decoders) {
+  if (!(spec.held_out_share() >= 0 && spec.held_out_share() < 1)) return 0;
+  const auto share = static_cast<int64_t>(spec.held_out_share() * static_cast<double>(decoders));
+  return std::clamp<int64_t>(share, 0, std::max<int64_t>(0, decoders - 2));
+}
+
+// What depends on the decoders.
+void FillSizes(const std::optional<v1::Factorization>& start, int64_t decoders, v1::FactorizationSpec* spec) {
+  constexpr int64_t kStepsOfAnEpoch = 10;  // at least, where there are so many decoders
+  const int64_t fitted = decoders - HeldOut(*spec, decoders);
+  const int64_t batch = std::clamp<int64_t>(fitted / kStepsOfAnEpoch, 1, FactorizerConfig().batch_size);
+  if (!spec->has_batch_size()) spec->set_batch_size(static_cast<int32_t>(batch));
+  const int64_t standard = std::clamp<int64_t>(fitted / 2, 1, kMostFactorsByDefault);
+  if (!spec->has_factors()) spec->set_factors(static_cast<int32_t>(start ? start->factors() : standard));
+  const int64_t codes = std::min<int64_t>(FactorizerConfig().codes, std::max(1, spec->factors()));
+  if (!spec->has_codes() && spec->form() == v1::FACTORIZATION_FORM_TOPK) spec->set_codes(static_cast<int32_t>(codes));
+}
+
+void FillDefaults(v1::FactorizationSpec* spec) {
+  const FactorizationRunConfig standard;
+  FactorizerConfig config = standard.factorizer;
+  config.form = static_cast<FactorForm>(spec->form() - 1);
+  if (!spec->has_theta()) spec->set_theta(config.theta);
+  if (!spec->has_factor_param()) spec->set_factor_param(FactorParamOf(config));
+  if (!spec->has_epochs()) spec->set_epochs(static_cast<int32_t>(config.epochs));
+  if (!spec->has_lr()) spec->set_lr(LrOf(config));
+  if (!spec->has_weight_decay()) spec->set_weight_decay(config.weight_decay);
+  if (!spec->has_adam_eps()) spec->set_adam_eps(config.adam_eps);
+  if (!spec->has_seed()) spec->set_seed(config.seed);
+  if (!spec->has_held_out_share()) spec->set_held_out_share(standard.held_out_share);
+  if (!spec->has_stability_runs()) {
+    spec->set_stability_runs(spec->start().empty() ? static_cast<int32_t>(standard.stability_runs) : 0);
+  }
+  if (!spec->has_duplicate_cosine()) spec->set_duplicate_cosine(standard.duplicate_cosine);
+}
+
+}  // namespace
+
+absl::StatusOr<v1::FactorizationSpec> ResolveFactorizationSpec(const AnalysisSources& sources,
+                                                               v1::FactorizationSpec spec) {
+  SUPERPOSE_RETURN_IF_ERROR(ResolveEnums(&spec));
+  SUPERPOSE_ASSIGN_OR_RETURN(const DirectionShape shape, ResolveDecoders(sources, spec.mutable_directions()));
+  SUPERPOSE_ASSIGN_OR_RETURN(const auto start, FindStart(sources, spec, shape.width));
+  FillDefaults(&spec);
+  FillSizes(start, shape.rows, &spec);
+  SUPERPOSE_RETURN_IF_ERROR(ValidateFactorizationRunConfig(FactorizationRunConfigOf(spec), start.has_value()));
+  return spec;
+}
+
+absl::Status CheckFactorizationDirections(const AnalysisSources& sources, const v1::FactorizationSpec& spec) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const DirectionRows directions, ReadDirections(sources, spec.directions()));
+  if (directions.rows.size(0) >= 2) return absl::OkStatus();
+  return FailedPrecondition(reason::kEmptySelection, "of the decoders that directions choose ", directions.rows.size(0),
+                            " is left, and ", directions.undefined,
+                            " are not defined; it takes 2 or more to factorize");
+}
+
+FactorizationRunConfig FactorizationRunConfigOf(const v1::FactorizationSpec& spec) {
+  FactorizationRunConfig config;
+  config.factorizer = {.form = static_cast<FactorForm>(spec.form() - 1),
+                       .factors = spec.factors(),
+                       .codes = spec.codes(),
+                       .theta = spec.theta(),
+                       .factor_param = spec.factor_param(),
+                       .epochs = spec.epochs(),
+                       .batch_size = spec.batch_size(),
+                       .lr = spec.lr(),
+                       .weight_decay = spec.weight_decay(),
+                       .adam_eps = spec.adam_eps(),
+                       .schedule = static_cast<FactorSchedule>(spec.schedule() - 1),
+                       .seed = spec.seed()};
+  config.held_out_share = spec.held_out_share();
+  config.stability_runs = spec.stability_runs();
+  config.duplicate_cosine = spec.duplicate_cosine();
+  return config;
+}
+
+absl::StatusOr<FactorizationJobEstimate> EstimateFactorizationJob(const AnalysisSources& sources,
+                                                                  const v1::FactorizationSpec& spec) {
+  v1::DirectionSource directions = spec.directions();
+  SUPERPOSE_ASSIGN_OR_RETURN(const DirectionShape shape, ResolveDirections(sources, &directions));
+  FactorizationJobEstimate estimate;
+  estimate.memory = EstimateFactorizationRun(FactorizationRunConfigOf(spec), shape.rows, shape.width);
+  estimate.held_out_decoders = HeldOut(spec, shape.rows);
+  estimate.decoders = shape.rows - estimate.held_out_decoders;
+  return estimate;
+}
+
+std::string FactorizationThatFits(const AnalysisSources& sources, const v1::FactorizationSpec& spec, int64_t room) {
+  v1::DirectionSource directions = spec.directions();
+  const auto shape = ResolveDirections(sources, &directions);
+  if (!shape.ok()) return "";
+  const auto bytes_with = [&](int64_t factors, int64_t batch_size) {
+    FactorizationRunConfig config = FactorizationRunConfigOf(spec);
+    config.factorizer.factors = factors;
+    config.factorizer.batch_size = batch_size;
+    return EstimateFactorizationRun(config, shape->rows, shape->width).peak_bytes;
+  };
+  const int64_t fewest = std::max(1, spec.codes());
+  const int64_t factors =
+      LargestThatFits(spec.factors(), room, [&](int64_t count) { return bytes_with(count, spec.batch_size()); });
+  if (spec.start().empty() && factors >= fewest) return absl::StrCat("factors ", factors, " would fit");
+  const int64_t least = spec.start().empty() ? fewest : spec.factors();
+  const int64_t batch = LargestThatFits(spec.batch_size(), room, [&](int64_t size) { return bytes_with(least, size); });
+  if (batch > 0) return absl::StrCat("batch_size ", batch, " with factors ", least, " would fit");
+  return absl::StrCat("factors ", least, " with batch_size 1 take ", BytesInWords(bytes_with(least, 1)),
+                      " already: take fewer decoders, unload something, or raise memory_limit_bytes");
+}
+
+}  // namespace superpose

@@ -1,0 +1,45 @@
+// Checks what a caller asks of jobs that factorize decoders against what the server holds, and fills in every default,
+// so that what is queued says all.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "lib/base/memory_estimate.h"
+#include "lib/factorization/factorization_run.h"
+#include "server/analysis/analysis_sources.h"
+#include "superpose/v1/factorization.pb.h"
+
+namespace superpose {
+
+// Fills in every default. Errors: those of ResolveDirections; EMPTY_SELECTION (fewer than 2 decoders); CONFIG_INVALID
+// by the field of FactorizationSpec; of `start` those of FactorizationStore::Get, and TENSOR_SHAPE_MISMATCH when its
+// width is another. Blocks on disk. What the directions themselves hold is not looked at: CheckFactorizationDirections
+// does.
+absl::StatusOr<v1::FactorizationSpec> ResolveFactorizationSpec(const AnalysisSources& sources,
+                                                               v1::FactorizationSpec spec);
+
+// Reads the decoders of a resolved spec, which takes as much memory as they do. The errors of ReadDirections:
+// CONFIG_INVALID (a decoder of length 0, by its feature), TENSOR_NOT_FINITE, EMPTY_SELECTION (fewer than 2 are left),
+// ..
+absl::Status CheckFactorizationDirections(const AnalysisSources& sources, const v1::FactorizationSpec& spec);
+
+// What a resolved spec tells FactorizationRun.
+FactorizationRunConfig FactorizationRunConfigOf(const v1::FactorizationSpec& spec);
+
+// What the job of a resolved spec takes, and how many decoders it has; where predicted ones are not defined, it has
+// fewer. Errors: those of ResolveDirections. Blocks on disk.
+struct FactorizationJobEstimate {
+  MemoryEstimate memory;
+  int64_t decoders = 0;  // fitted
+  int64_t held_out_decoders = 0;
+};
+absl::StatusOr<FactorizationJobEstimate> EstimateFactorizationJob(const AnalysisSources& sources,
+                                                                  const v1::FactorizationSpec& spec);
+
+// What of a factorization would fit in `room` bytes, in words: fewer factors, or with the fewest a smaller batch.
+std::string FactorizationThatFits(const AnalysisSources& sources, const v1::FactorizationSpec& spec, int64_t room);
+
+}  // namespace superpose
