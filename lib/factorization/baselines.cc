@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/corpus/corpus.h"
+#include "lib/kernels/dense_ops.h"
 
 namespace superpose {
 namespace {
@@ -59,7 +60,7 @@ void KMeansCentres::MoveCentres() {
 
 at::Tensor PrincipalDirections(const at::Tensor& rows, int64_t count) {
   const int64_t taken = std::min({count, rows.size(0), rows.size(1)});
-  const at::Tensor vectors = std::get<1>(at::linalg_eigh(rows.t().mm(rows).to(at::kDouble)));  // smallest first
+  const at::Tensor vectors = std::get<1>(at::linalg_eigh(Multiply(rows.t(), rows).to(at::kDouble)));  // smallest first
   return vectors.narrow(1, rows.size(1) - taken, taken).flip(1).t().to(at::kFloat).contiguous();
 }
 

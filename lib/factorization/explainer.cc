@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "lib/factorization/factor_loops.h"
+#include "lib/kernels/dense_ops.h"
 
 namespace superpose {
 namespace {
@@ -88,7 +89,7 @@ void Explainer::FinishCodes() {
 bool Explainer::RunImage() {
   const at::Tensor directions = RowsFrom(directions_, direction_), decoders = rows();
   const at::Tensor tile = room_->Similarities(decoders, directions);
-  image_.narrow(0, 0, decoders.size(0)).addmm_(tile, directions);
+  AddProduct(tile, directions, image_.narrow(0, 0, decoders.size(0)));
   const at::Tensor counts = tile.abs().gt(rule_.theta);
   RowsFrom(explanation_.counts, row_).add_(counts.sum(1));
   RowsFrom(explanation_.uses, direction_).add_(counts.sum(0));

@@ -56,11 +56,11 @@ SUPERPOSE_INLINE double Total(const double (&lanes)[kLanes]) {
   return total;
 }
 
-// The summand; q becomes its derivative.
-SUPERPOSE_INLINE float WeighFactorSimilarity(float& q, float inverse_square, float target) {
+// The summand; q becomes scale times its derivative.
+SUPERPOSE_INLINE float WeighFactorSimilarity(float& q, float inverse_square, float target, float scale) {
   const Tanh weight = TanhOf(q * q * inverse_square);
   const float error = q - target, square = error * error;
-  q = 2 * weight.value * error + weight.slope * 2 * q * inverse_square * square;
+  q = scale * (2 * weight.value * error + weight.slope * 2 * q * inverse_square * square);
   return weight.value * square;
 }
 
@@ -73,16 +73,16 @@ SUPERPOSE_INLINE float WeighDecoderSimilarity(float s, float& image, float inver
 }  // namespace
 
 SUPERPOSE_VECTOR_CLONES
-double WeighFactorSimilarities(float* q, int64_t n, float theta, float target) {
+double WeighFactorSimilarities(float* q, int64_t n, float theta, float target, float scale) {
   const float inverse_square = 1 / (theta * theta);
   double lanes[kLanes] = {};
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     for (int64_t lane = 0; lane < kLanes; ++lane) {
-      lanes[lane] += WeighFactorSimilarity(q[i + lane], inverse_square, target);
+      lanes[lane] += WeighFactorSimilarity(q[i + lane], inverse_square, target, scale);
     }
   }
-  for (; i < n; ++i) lanes[0] += WeighFactorSimilarity(q[i], inverse_square, target);
+  for (; i < n; ++i) lanes[0] += WeighFactorSimilarity(q[i], inverse_square, target, scale);
   return Total(lanes);
 }
 

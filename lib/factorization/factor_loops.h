@@ -7,8 +7,9 @@
 namespace superpose {
 
 // Similarities q[0..n) of factors, whose target is 0, or 1 for a factor with itself: returns the sum of
-// w(q) (q - target)^2 and replaces q by the derivative of its summand, 2 w(q) (q - target) + w'(q) (q - target)^2.
-double WeighFactorSimilarities(float* q, int64_t n, float theta, float target);
+// w(q) (q - target)^2 and replaces q by `scale` times the derivative of its summand, 2 w(q) (q - target) + w'(q)
+// (q - target)^2.
+double WeighFactorSimilarities(float* q, int64_t n, float theta, float target, float scale);
 
 // Similarities s[0..n) of decoders and those of their images: returns the sum of w(s) (s - image)^2 and replaces image
 // by w(s) (s - image).

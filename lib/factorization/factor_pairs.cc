@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/factorization/factor_loops.h"
+#include "lib/kernels/dense_ops.h"
 
 namespace superpose {
 namespace {
@@ -14,20 +15,22 @@ namespace {
 constexpr int64_t kRowsAtOnce = 16;
 
 // A row that crosses the diagonal: the element there has another target.
-double WeighDiagonalRow(float* row, int64_t n, int64_t diagonal, float theta) {
-  return WeighFactorSimilarities(row, diagonal, theta, 0) + WeighFactorSimilarities(row + diagonal, 1, theta, 1) +
-         WeighFactorSimilarities(row + diagonal + 1, n - diagonal - 1, theta, 0);
+double WeighDiagonalRow(float* row, int64_t n, int64_t diagonal, float theta, float scale) {
+  return WeighFactorSimilarities(row, diagonal, theta, 0, scale) +
+         WeighFactorSimilarities(row + diagonal, 1, theta, 1, scale) +
+         WeighFactorSimilarities(row + diagonal + 1, n - diagonal - 1, theta, 0, scale);
 }
 
-// The tile becomes derivatives; returns the sum of its losses, row by row so that it depends on no number of threads.
-double WeighTile(const at::Tensor& tile, bool is_diagonal, float theta) {
+// The tile becomes scaled derivatives; returns the sum of its losses, row by row so that it depends on no number of
+// threads.
+double WeighTile(const at::Tensor& tile, bool is_diagonal, float theta, float scale) {
   const int64_t rows = tile.size(0), n = tile.size(1);
   float* const values = tile.mutable_data_ptr<float>();
   std::vector<double> sums(rows);
   at::parallel_for(0, rows, kRowsAtOnce, [&](int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) {
-      sums[r] = is_diagonal ? WeighDiagonalRow(values + r * n, n, r, theta)
-                            : WeighFactorSimilarities(values + r * n, n, theta, 0);
+      sums[r] = is_diagonal ? WeighDiagonalRow(values + r * n, n, r, theta, scale)
+                            : WeighFactorSimilarities(values + r * n, n, theta, 0, scale);
     }
   });
   double total = 0;
@@ -52,10 +55,10 @@ void FactorPairs::Begin() {
 bool FactorPairs::RunTile(const at::Tensor& factors, const at::Tensor& gradient, double scale) {
   const at::Tensor rows = RowsFrom(factors, tiles_.row()), columns = RowsFrom(factors, tiles_.column());
   const at::Tensor tile = room_.Similarities(rows, columns);
-  const double sum = WeighTile(tile, tiles_.is_diagonal(), theta_);
-  const double alpha = 2 * scale / pairs_;  // each of a pair is in q_ij and in q_ji
-  RowsFrom(gradient, tiles_.row()).addmm_(tile, columns, 1, alpha);
-  if (!tiles_.is_diagonal()) RowsFrom(gradient, tiles_.column()).addmm_(tile.t(), rows, 1, alpha);
+  // Each of a pair is in q_ij and in q_ji.
+  const double sum = WeighTile(tile, tiles_.is_diagonal(), theta_, static_cast<float>(2 * scale / pairs_));
+  AddProduct(tile, columns, RowsFrom(gradient, tiles_.row()));
+  if (!tiles_.is_diagonal()) AddProduct(tile.t(), rows, RowsFrom(gradient, tiles_.column()));
   sum_ += tiles_.is_diagonal() ? sum : 2 * sum;
   tiles_.Next();
   return tiles_.done();

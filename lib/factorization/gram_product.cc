@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "lib/kernels/dense_ops.h"
 #include "lib/kernels/sparse_ops.h"
 #include "lib/transcoder/compress.h"
 
@@ -39,9 +40,9 @@ void GramProduct::AddTile(const GramTile& tile) {
     nonzeros_ += at::count_nonzero(entries).item<int64_t>() * (tile.on_diagonal() ? 1 : 2);
     Keep(tile, entries);
   }
-  product_.narrow(1, tile.column, tile.columns).add_(at::mm(x_.narrow(1, tile.row, tile.rows), entries));
+  product_.narrow(1, tile.column, tile.columns).add_(Multiply(x_.narrow(1, tile.row, tile.rows), entries));
   if (tile.on_diagonal()) return;
-  product_.narrow(1, tile.row, tile.rows).add_(at::mm(x_.narrow(1, tile.column, tile.columns), entries.t()));
+  product_.narrow(1, tile.row, tile.rows).add_(Multiply(x_.narrow(1, tile.column, tile.columns), entries.t()));
 }
 
 void GramProduct::AddKeptTile(const GramTile& tile, const KeptTile& kept) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/factorization/factor_loops.h"
+#include "lib/kernels/dense_ops.h"
 
 namespace superpose {
 namespace {
@@ -71,16 +72,15 @@ bool GramTerm::RunUnit(const at::Tensor& factors, const at::Tensor& gradient) {
 // Columns of M down to the diagonal; the rest is their mirror image.
 void GramTerm::RunMomentPanel(const at::Tensor& factors) {
   const int64_t columns = std::min(kPanel, d_ - at_), end = at_ + columns;
-  at::Tensor panel = moment_.narrow(0, 0, end).narrow(1, at_, columns);
-  at::mm_out(panel, factors.narrow(1, 0, end).t(), factors.narrow(1, at_, columns));
+  MultiplyInto(factors.narrow(1, 0, end).t(), factors.narrow(1, at_, columns),
+               moment_.narrow(0, 0, end).narrow(1, at_, columns));
   moment_.narrow(0, at_, columns).narrow(1, 0, at_).copy_(moment_.narrow(0, 0, at_).narrow(1, at_, columns).t());
   at_ = end;
   if (at_ == d_) phase_ = Phase::kImage;
 }
 
 void GramTerm::ComputeImage() {
-  at::Tensor out = image();
-  at::mm_out(out, batch_, moment_);
+  MultiplyInto(batch_, moment_, image());
   image_gradient().zero_();
   tiles_ = UpperTiles(rows_);
   phase_ = Phase::kPairs;
@@ -91,8 +91,8 @@ void GramTerm::RunPairs() {
   const at::Tensor similarities = similarities_.Similarities(RowsFrom(batch_, row), RowsFrom(batch_, column));
   const at::Tensor tile = image_similarities_.Similarities(RowsFrom(image(), row), RowsFrom(image(), column));
   const double sum = WeighTile(similarities, tile, theta_);
-  RowsFrom(image_gradient(), row).addmm_(tile, RowsFrom(image(), column));
-  if (!tiles_.is_diagonal()) RowsFrom(image_gradient(), column).addmm_(tile.t(), RowsFrom(image(), row));
+  AddProduct(tile, RowsFrom(image(), column), RowsFrom(image_gradient(), row));
+  if (!tiles_.is_diagonal()) AddProduct(tile.t(), RowsFrom(image(), row), RowsFrom(image_gradient(), column));
   sum_ += tiles_.is_diagonal() ? sum : 2 * sum;
   tiles_.Next();
   if (tiles_.done()) phase_ = Phase::kMomentGradient;
@@ -100,15 +100,17 @@ void GramTerm::RunPairs() {
 
 void GramTerm::FinishPairs() {
   const double pairs = static_cast<double>(rows_) * static_cast<double>(rows_);
-  at::Tensor half = at::mm(batch_.t(), image_gradient()).mul_(-4 / pairs);
+  at::Tensor half = at::empty_like(moment_);
+  MultiplyInto(batch_.t(), image_gradient(), half);
+  half.mul_(-4 / pairs);
   at::add_out(moment_, half, half.t());
   at_ = 0;
   phase_ = Phase::kGradient;
 }
 
 bool GramTerm::RunGradientBlock(const at::Tensor& factors, const at::Tensor& gradient) {
-  at::Tensor out = RowsFrom(gradient, at_);
-  at::mm_out(out, RowsFrom(factors, at_), moment_);
+  const at::Tensor out = RowsFrom(gradient, at_);
+  MultiplyInto(RowsFrom(factors, at_), moment_, out);
   at_ += out.size(0);
   return at_ == factors.size(0);
 }

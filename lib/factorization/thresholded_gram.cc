@@ -10,6 +10,7 @@
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
 #include "lib/factorization/directions.h"
+#include "lib/kernels/dense_ops.h"
 
 namespace superpose {
 namespace {
@@ -40,7 +41,7 @@ ThresholdedGram::ThresholdedGram(at::Tensor units, double theta)
 
 at::Tensor ThresholdedGram::Tile(const GramTile& tile) const {
   const at::Tensor rows = units_.narrow(0, tile.row, tile.rows), columns = units_.narrow(0, tile.column, tile.columns);
-  at::Tensor cosines = at::mm(rows, columns.t()).clamp_(-1, 1);
+  at::Tensor cosines = Multiply(rows, columns.t()).clamp_(-1, 1);
   const int64_t offset = tile.row - tile.column;
   if (offset > -tile.rows && offset < tile.columns) cosines.diagonal(offset).fill_(1);
   return at::threshold_(cosines, below_, 0);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "lib/factorization/eigen_memory.h"
+#include "lib/kernels/dense_ops.h"
 
 namespace superpose {
 namespace {
@@ -76,7 +77,7 @@ void TopEigenpairs::Append() {
   const int64_t added = block_.size(0), size = size_ + added;
   basis_.narrow(0, size_, added).copy_(block_);
   images_.narrow(0, size_, added).copy_(product_.product());
-  const at::Tensor rows = OnCpu(at::mm(images_.narrow(0, size_, added), basis_.narrow(0, 0, size).t()));
+  const at::Tensor rows = OnCpu(Multiply(images_.narrow(0, size_, added), basis_.narrow(0, 0, size).t()));
   projected_.narrow(0, size_, added).narrow(1, 0, size).copy_(rows);
   projected_.narrow(0, 0, size).narrow(1, size_, added).copy_(rows.t());
   size_ = size;
@@ -96,9 +97,9 @@ void TopEigenpairs::SolveProjected() {
 
 void TopEigenpairs::MakeRitzVectors(int64_t block) {
   const int64_t start = ritz_blocks_.start(block), length = ritz_blocks_.length(block);
-  at::Tensor vectors = at::mm(ritz_.weights, basis_.narrow(0, 0, size_).narrow(1, start, length));
+  at::Tensor vectors = Multiply(ritz_.weights, basis_.narrow(0, 0, size_).narrow(1, start, length));
   ritz_.vectors.narrow(1, start, length).copy_(vectors);
-  at::Tensor images = at::mm(ritz_.weights, images_.narrow(0, 0, size_).narrow(1, start, length));
+  at::Tensor images = Multiply(ritz_.weights, images_.narrow(0, 0, size_).narrow(1, start, length));
   ritz_.images.narrow(1, start, length).copy_(images);
   images.sub_(vectors.mul_(ritz_.values.to(vectors.device()).unsqueeze(1)));
   ritz_.residuals.narrow(1, start, length).copy_(images);
@@ -151,7 +152,7 @@ void TopEigenpairs::MakeBlock(const at::Tensor& candidates) {
   at::Tensor rows = at::cat({given / RowLengths(given).unsqueeze(1), RandomRows(count - taken)});
   const at::Tensor basis = basis_.narrow(0, 0, size_);
   for (int i = 0; i < kOrthogonalisations; ++i) {
-    rows = rows - at::mm(at::mm(rows, basis.t()), basis);
+    rows = rows - Multiply(Multiply(rows, basis.t()), basis);
     rows = std::get<0>(at::linalg_qr(rows.t(), "reduced")).t().contiguous();
   }
   block_ = std::move(rows);

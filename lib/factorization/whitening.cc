@@ -12,6 +12,7 @@
 #include "lib/factorization/eigen_memory.h"
 #include "lib/factorization/eigen_solver.h"
 #include "lib/factorization/eigen_summary.h"
+#include "lib/kernels/dense_ops.h"
 #include "lib/statistics/analysis/row_blocks.h"
 
 namespace superpose {
@@ -41,7 +42,7 @@ class WhiteningAnalysis final : public Analysis {
     if (block == 0) Choose();
     const int64_t start = blocks_.start(block), length = blocks_.length(block);
     const at::Tensor rows = gram_->units().narrow(0, start, length).to(at::kDouble);
-    features_.addmm_(weights_.narrow(1, start, length), rows);
+    AddProduct(weights_.narrow(1, start, length), rows, features_);
   }
 
   AnalysisOutput Take() override {

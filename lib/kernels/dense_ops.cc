@@ -30,37 +30,40 @@ void CheckContiguousPair(const at::Tensor& x, const at::Tensor& out) {
               "contiguous tensors of one size are wanted");
 }
 
+bool IsConsecutive(const at::Tensor& matrix, int64_t dim) { return matrix.stride(dim) == 1 || matrix.size(dim) <= 1; }
+
+void CheckProduct(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
+  TORCH_CHECK(a.dim() == 2 && b.dim() == 2 && out.dim() == 2, "matrices are wanted");
+  TORCH_CHECK(a.size(1) == b.size(0) && out.size(0) == a.size(0) && out.size(1) == b.size(1), a.sizes(), " times ",
+              b.sizes(), " is not ", out.sizes());
+  TORCH_CHECK((IsConsecutive(a, 0) || IsConsecutive(a, 1)) && (IsConsecutive(b, 0) || IsConsecutive(b, 1)) &&
+                  IsConsecutive(out, 1),
+              "elements of a row must be consecutive");
+}
+
 void CheckLinear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& out) {
   CheckFloats({&x, &weight, &out});
-  TORCH_CHECK(x.dim() == 2 && weight.dim() == 2 && out.dim() == 2, "matrices are wanted");
-  TORCH_CHECK(x.size(1) == weight.size(0) && out.size(0) == x.size(0) && out.size(1) == weight.size(1), x.sizes(),
-              " times ", weight.sizes(), " is not ", out.sizes());
-  const auto consecutive = [](const at::Tensor& tensor, int64_t dim) {
-    return tensor.stride(dim) == 1 || tensor.size(dim) <= 1;
-  };
-  TORCH_CHECK(consecutive(x, 1) && consecutive(out, 1) && (consecutive(weight, 0) || consecutive(weight, 1)),
-              "elements of a row must be consecutive");
+  CheckProduct(x, weight, out);
   if (!bias.defined()) return;
   CheckFloats({&bias});
   TORCH_CHECK(bias.dim() == 1 && bias.size(0) == weight.size(1) && bias.is_contiguous(), "bias must be float32 [",
               weight.size(1), "]");
 }
 
-MatrixProduct ProductOf(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, LinearEnd end,
-                        const at::Tensor& out) {
-  const bool transposed = weight.stride(1) != 1 && weight.size(1) > 1;
-  return {.a = x.const_data_ptr<float>(),
-          .a_stride = x.stride(0),
-          .b = weight.const_data_ptr<float>(),
-          .b_stride = weight.stride(transposed ? 1 : 0),
-          .b_transposed = transposed,
-          .out = out.mutable_data_ptr<float>(),
+template <typename T>
+ProductOf<T> ProductInto(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
+  const bool a_transposed = !IsConsecutive(a, 1), b_transposed = !IsConsecutive(b, 1);
+  return {.a = a.const_data_ptr<T>(),
+          .a_stride = a.stride(a_transposed ? 1 : 0),
+          .a_transposed = a_transposed,
+          .b = b.const_data_ptr<T>(),
+          .b_stride = b.stride(b_transposed ? 1 : 0),
+          .b_transposed = b_transposed,
+          .out = out.mutable_data_ptr<T>(),
           .out_stride = out.stride(0),
           .rows = out.size(0),
           .columns = out.size(1),
-          .depth = x.size(1),
-          .bias = bias.defined() ? bias.const_data_ptr<float>() : nullptr,
-          .gelu = end == LinearEnd::kGeluTanh};
+          .depth = a.size(1)};
 }
 
 int64_t Parts(int64_t size, int64_t part) { return (size + part - 1) / part; }
@@ -71,7 +74,8 @@ struct Grid {
 };
 
 // The division whose largest rectangle costs least. What a thread copies before it multiplies counts, too.
-Grid GridOf(const MatrixProduct& product, const ProductTile& tile) {
+template <typename T>
+Grid GridOf(const ProductOf<T>& product, const ProductTile& tile) {
   const int64_t work = product.rows * product.columns * product.depth;
   const int64_t threads = std::clamp<int64_t>(work / kMultiplicationsPerThread, 1, at::get_num_threads());
   Grid best;
@@ -88,21 +92,47 @@ Grid GridOf(const MatrixProduct& product, const ProductTile& tile) {
   return best;
 }
 
-MatrixProduct PartOf(const MatrixProduct& whole, const Grid& grid, const ProductTile& tile, int64_t index) {
+template <typename T>
+ProductOf<T> PartOf(const ProductOf<T>& whole, const Grid& grid, const ProductTile& tile, int64_t index) {
   const auto boundary = [](int64_t size, int64_t step, int64_t part, int64_t parts) {
     return std::min(size, Parts(size, step) * part / parts * step);
   };
   const int64_t r = index / grid.column_parts, c = index % grid.column_parts;
   const int64_t row = boundary(whole.rows, tile.rows, r, grid.row_parts);
   const int64_t column = boundary(whole.columns, tile.columns, c, grid.column_parts);
-  MatrixProduct part = whole;
+  ProductOf<T> part = whole;
   part.rows = boundary(whole.rows, tile.rows, r + 1, grid.row_parts) - row;
   part.columns = boundary(whole.columns, tile.columns, c + 1, grid.column_parts) - column;
-  part.a += row * whole.a_stride;
+  part.a += row * (whole.a_transposed ? 1 : whole.a_stride);
   part.b += column * (whole.b_transposed ? whole.b_stride : 1);
   part.out += row * whole.out_stride + column;
   if (whole.bias != nullptr) part.bias += column;
   return part;
+}
+
+template <typename T>
+void MultiplyInParallel(const ProductOf<T>& product) {
+  if (product.rows == 0 || product.columns == 0) return;
+  const ProductTile tile = TileOf<T>();
+  const Grid grid = GridOf(product, tile);
+  at::parallel_for(0, grid.row_parts * grid.column_parts, 1, [&](int64_t first, int64_t last) {
+    for (int64_t index = first; index < last; ++index) MultiplyMatrices(PartOf(product, grid, tile, index));
+  });
+}
+
+template <typename T>
+void MultiplyOf(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out, bool add) {
+  ProductOf<T> product = ProductInto<T>(a, b, out);
+  product.add = add;
+  MultiplyInParallel(product);
+}
+
+void MultiplyOnCpu(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out, bool add) {
+  TORCH_CHECK(a.is_cpu() && b.is_cpu() && a.scalar_type() == out.scalar_type() && b.scalar_type() == out.scalar_type(),
+              "tensors of one type on one device are wanted");
+  CheckProduct(a, b, out);
+  if (out.scalar_type() == at::kDouble) return MultiplyOf<double>(a, b, out, add);
+  MultiplyOf<float>(a, b, out, add);
 }
 
 void LinearOnDevice(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, LinearEnd end,
@@ -129,13 +159,27 @@ void LinearInto(const at::Tensor& x, const at::Tensor& weight, const at::Tensor&
                 const at::Tensor& out) {
   if (!weight.is_cpu()) return LinearOnDevice(x, weight, bias, end, out);
   CheckLinear(x, weight, bias, out);
-  if (out.numel() == 0) return;
-  const MatrixProduct product = ProductOf(x, weight, bias, end, out);
-  const ProductTile tile = TileOf();
-  const Grid grid = GridOf(product, tile);
-  at::parallel_for(0, grid.row_parts * grid.column_parts, 1, [&](int64_t first, int64_t last) {
-    for (int64_t index = first; index < last; ++index) MultiplyMatrices(PartOf(product, grid, tile, index));
-  });
+  MatrixProduct product = ProductInto<float>(x, weight, out);
+  if (bias.defined()) product.bias = bias.const_data_ptr<float>();
+  product.gelu = end == LinearEnd::kGeluTanh;
+  MultiplyInParallel(product);
+}
+
+void MultiplyInto(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
+  if (out.is_cpu()) return MultiplyOnCpu(a, b, out, /*add=*/false);
+  at::Tensor result = out;
+  at::mm_out(result, a, b);
+}
+
+at::Tensor Multiply(const at::Tensor& a, const at::Tensor& b) {
+  at::Tensor out = at::empty({a.size(0), b.size(1)}, a.options());
+  MultiplyInto(a, b, out);
+  return out;
+}
+
+void AddProduct(const at::Tensor& a, const at::Tensor& b, const at::Tensor& out) {
+  if (out.is_cpu()) return MultiplyOnCpu(a, b, out, /*add=*/true);
+  out.addmm_(a, b);
 }
 
 void GeluTanhInto(const at::Tensor& x, const at::Tensor& out) {

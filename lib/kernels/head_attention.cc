@@ -23,7 +23,7 @@ int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multi
 template <typename Kernel>
 struct HeadLoops {
   using Math = VectorMath<Kernel::kLanes>;
-  using Floats = decltype(Math::Load(nullptr));
+  using Floats = Math::Floats;
   static constexpr int64_t kRows = Kernel::kRows, kColumns = Kernel::kColumns;
   static constexpr int64_t kLanes = Kernel::kLanes;
   static_assert(kProductDepth % kColumns == 0, "a panel of keys lies in one block of scores");
@@ -134,8 +134,8 @@ struct HeadLoops {
 };
 
 #if SUPERPOSE_HAS_VECTOR_LEVELS
-SUPERPOSE_AVX512 void AttendAvx512(const HeadAttention& a) { HeadLoops<ProductKernel<16, 12, 2>>::Attend(a); }
-SUPERPOSE_AVX2 void AttendAvx2(const HeadAttention& a) { HeadLoops<ProductKernel<8, 6, 2>>::Attend(a); }
+SUPERPOSE_AVX512 void AttendAvx512(const HeadAttention& a) { HeadLoops<ProductKernel<float, 16, 12, 2>>::Attend(a); }
+SUPERPOSE_AVX2 void AttendAvx2(const HeadAttention& a) { HeadLoops<ProductKernel<float, 8, 6, 2>>::Attend(a); }
 #endif
 
 }  // namespace
@@ -145,7 +145,7 @@ void AttendCausally(const HeadAttention& attention, VectorLevel level) {
   if (level == VectorLevel::kAvx512) return AttendAvx512(attention);
   if (level == VectorLevel::kAvx2) return AttendAvx2(attention);
 #endif
-  HeadLoops<ProductKernel<4, 4, 2>>::Attend(attention);
+  HeadLoops<ProductKernel<float, 4, 4, 2>>::Attend(attention);
 }
 
 }  // namespace superpose

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lib/kernels/parallel_by_entries.h"
+#include "lib/kernels/row_sums.h"
 #include "lib/kernels/vector_loops.h"
 
 namespace superpose {
@@ -37,6 +38,23 @@ AdamWFactors FactorsOf(const AdamWSettings& settings) {
           .step_size = static_cast<float>(settings.lr / bias_correction1),
           .bias_correction2 = static_cast<float>(std::sqrt(bias_correction2)),
           .eps = static_cast<float>(settings.eps)};
+}
+
+// Columns panel by panel: what the sums of many rows need of one stays in cache.
+template <typename Body>
+void ForEachPanel(int64_t columns, const Body& body) {
+  for (int64_t c = 0; c < columns; c += kPanel) body(c, std::min(kPanel, columns - c));
+}
+
+// The entries of row r, those of the rows up to `end` behind them.
+WeightedRows EntriesOf(const int64_t* splits, int64_t r, int64_t end, const int32_t* ids, const float* values,
+                       const float* first_row, int64_t stride) {
+  return {.first_row = first_row,
+          .stride = stride,
+          .ids = ids + splits[r],
+          .weights = values + splits[r],
+          .count = splits[r + 1] - splits[r],
+          .ahead = splits[end] - splits[r + 1]};
 }
 
 // Sums of rows by LibTorch's embedding_bag: out[i] = sum over entries splits[i] .. splits[i + 1] of values *
@@ -108,19 +126,19 @@ at::Tensor SparseTimesDense(const SparseActivations& z, const at::Tensor& weight
     return bias.defined() ? product.add_(bias) : product;
   }
   at::Tensor out = at::empty({z.rows(), n}, weight.options());
-  if (bias.defined())
-    out.copy_(bias.expand_as(out));
-  else
-    out.zero_();
   const int64_t* splits = z.row_splits.const_data_ptr<int64_t>();
   const int32_t* ids = z.feature_ids.const_data_ptr<int32_t>();
   const float* values = z.values.const_data_ptr<float>();
   const float* rows = weight.const_data_ptr<float>();
+  const at::Tensor start = bias.defined() ? bias.contiguous() : at::zeros({n}, weight.options());
+  const float* before = start.const_data_ptr<float>();
   float* result = out.mutable_data_ptr<float>();
   ParallelByEntries(splits, 0, z.rows(), [&](int64_t first, int64_t last) {
-    for (int64_t r = first; r < last; ++r) {
-      AddScaledRows(rows, ids + splits[r], values + splits[r], splits[r + 1] - splits[r], n, result + r * n);
-    }
+    ForEachPanel(n, [&](int64_t c, int64_t width) {
+      for (int64_t r = first; r < last; ++r) {
+        SumRows(EntriesOf(splits, r, last, ids, values, rows + c, n), width, before + c, result + r * n + c);
+      }
+    });
   });
   return out;
 }
@@ -175,14 +193,16 @@ void SparseGradientAdamW(const TransposedActivations& z, const at::Tensor& grad_
   float* const m = exp_avg.mutable_data_ptr<float>();
   float* const v = exp_avg_sq.mutable_data_ptr<float>();
   ParallelByEntries(splits, begin, end, [&](int64_t first, int64_t last) {
-    std::vector<float> gradient(n);
-    for (int64_t j = first; j < last; ++j) {
-      const int64_t at = j * n, count = splits[j + 1] - splits[j];
-      if (count == 0 && AllZero(p + at, n) && AllZero(m + at, n) && AllZero(v + at, n)) continue;
-      std::fill(gradient.begin(), gradient.end(), 0.0f);
-      AddScaledRows(gradients, rows + splits[j], values + splits[j], count, n, gradient.data());
-      AdamWVector(p + at, m + at, v + at, gradient.data(), n, factors);
-    }
+    float gradient[kPanel];
+    ForEachPanel(n, [&](int64_t c, int64_t width) {
+      for (int64_t j = first; j < last; ++j) {
+        const int64_t at = j * n + c;
+        const WeightedRows entries = EntriesOf(splits, j, last, rows, values, gradients + c, n);
+        if (entries.count == 0 && AllZero(p + at, width) && AllZero(m + at, width) && AllZero(v + at, width)) continue;
+        SumRows(entries, width, /*start=*/nullptr, gradient);
+        AdamWVector(p + at, m + at, v + at, gradient, width, factors);
+      }
+    });
   });
 }
 

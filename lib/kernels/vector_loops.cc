@@ -8,26 +8,6 @@
 
 namespace superpose {
 
-// Four rows at a time, so that acc is read and written a quarter as often.
-SUPERPOSE_VECTOR_CLONES
-void AddScaledRows(const float* base, const int32_t* ids, const float* values, int64_t count, int64_t n,
-                   float* __restrict acc) {
-  int64_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    const float* row0 = base + ids[i] * n;
-    const float* row1 = base + ids[i + 1] * n;
-    const float* row2 = base + ids[i + 2] * n;
-    const float* row3 = base + ids[i + 3] * n;
-    const float v0 = values[i], v1 = values[i + 1], v2 = values[i + 2], v3 = values[i + 3];
-    for (int64_t k = 0; k < n; ++k) acc[k] = acc[k] + v0 * row0[k] + v1 * row1[k] + v2 * row2[k] + v3 * row3[k];
-  }
-  for (; i < count; ++i) {
-    const float* row = base + ids[i] * n;
-    const float v = values[i];
-    for (int64_t k = 0; k < n; ++k) acc[k] += v * row[k];
-  }
-}
-
 SUPERPOSE_VECTOR_CLONES
 void AdamWVector(float* __restrict parameter, float* __restrict exp_avg, float* __restrict exp_avg_sq,
                  const float* __restrict gradient, int64_t n, const AdamWFactors& factors) {

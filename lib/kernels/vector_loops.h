@@ -6,9 +6,6 @@
 
 namespace superpose {
 
-// acc[0..n) += sum over i of values[i] * row ids[i] of base, where rows are n apart. The order of the sum is that of i.
-void AddScaledRows(const float* base, const int32_t* ids, const float* values, int64_t count, int64_t n, float* acc);
-
 // The factors of one AdamW step in the form torch.optim.AdamW applies them.
 struct AdamWFactors {
   float decay;  // 1 - lr * weight_decay

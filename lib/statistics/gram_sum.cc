@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "lib/kernels/dense_ops.h"
+
 namespace superpose {
 namespace {
 
@@ -27,7 +29,7 @@ at::Tensor TileOf(const at::Tensor& sum, int64_t i, int64_t j) {
 
 void AddTile(const at::Tensor& x, const at::Tensor& sum, int64_t i, int64_t j) {
   const int64_t n = sum.size(0);
-  TileOf(sum, i, j).addmm_(x.narrow(1, i, std::min(kTile, n - i)).t(), x.narrow(1, j, std::min(kTile, n - j)));
+  AddProduct(x.narrow(1, i, std::min(kTile, n - i)).t(), x.narrow(1, j, std::min(kTile, n - j)), TileOf(sum, i, j));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "lib/kernels/dense_ops.h"
 #include "lib/statistics/analysis/gathered_decoders.h"
 #include "lib/statistics/analysis/row_blocks.h"
 #include "lib/statistics/analysis/snapshot_rows.h"
@@ -63,7 +64,7 @@ class DecoderSimilaritiesAnalysis final : public Analysis {
     const int64_t row_gatherings = rows_->gathered.blocks();
     if (unit < row_gatherings) return rows_->Gather(unit);
     if (unit < gatherings()) return other_columns_->Gather(unit - row_gatherings);
-    Multiply(unit - gatherings());
+    Compare(unit - gatherings());
   }
 
   AnalysisOutput Take() override {
@@ -89,10 +90,10 @@ class DecoderSimilaritiesAnalysis final : public Analysis {
   }
 
   // The cosines of a block of rows with all columns.
-  void Multiply(int64_t block) {
+  void Compare(int64_t block) {
     const int64_t start = blocks_.start(block), length = blocks_.length(block);
     const at::Tensor rows = rows_->gathered.units().narrow(0, start, length);
-    const at::Tensor cosines = at::mm(rows, columns().gathered.units().t()).clamp_(-1, 1);
+    const at::Tensor cosines = Multiply(rows, columns().gathered.units().t()).clamp_(-1, 1);
     KeepValues(cosines, start);
     const at::Device device = cosines.device();
     const at::Tensor same =

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "lib/base/status_macros.h"
+#include "lib/kernels/dense_ops.h"
 #include "lib/statistics/analysis/effective_weights.h"
 #include "lib/statistics/analysis/gaussian_gate.h"
 #include "lib/statistics/analysis/noise_moments.h"
@@ -84,7 +85,7 @@ class PredictedDecoders final : public DecoderRows {
 
   at::Tensor Rows(const at::Tensor& which) const override {
     const at::Tensor W_eff = weights_.Rows(features_.index_select(0, which));
-    if (!rows_.defined()) return at::mm(W_eff, W_out_);
+    if (!rows_.defined()) return Multiply(W_eff, W_out_);
     return DecodersOf(Coefficients(rows_.index_select(0, which), W_eff), W_eff, W_out_);
   }
   // The normal distribution at every bin of the histogram costs several times what the product does.
@@ -126,7 +127,7 @@ absl::StatusOr<std::unique_ptr<DecoderRows>> MakePredictedDecoderRows(const Anal
 }
 
 at::Tensor DecodersOf(const at::Tensor& c, const at::Tensor& W_eff, const at::Tensor& W_out) {
-  return at::mm((c * W_eff).to(at::kFloat), W_out);
+  return Multiply((c * W_eff).to(at::kFloat), W_out);
 }
 
 }  // namespace superpose

@@ -21,12 +21,14 @@ std::vector<float> Similarities() {
 
 double Weight(double s, double theta) { return std::tanh(s * s / (theta * theta)); }
 
-TEST(WeighFactorSimilarities, IsTheTermAndItsDerivative) {
+TEST(WeighFactorSimilarities, IsTheTermAndItsScaledDerivative) {
+  constexpr float kScale = 0.25f;
   for (const float theta : {0.05f, 0.3f, 2.0f}) {
     for (const float target : {0.0f, 1.0f}) {
       const std::vector<float> q = Similarities();
       std::vector<float> derivatives = q;
-      const double sum = WeighFactorSimilarities(derivatives.data(), static_cast<int64_t>(q.size()), theta, target);
+      const double sum =
+          WeighFactorSimilarities(derivatives.data(), static_cast<int64_t>(q.size()), theta, target, kScale);
       double expected_sum = 0;
       for (size_t i = 0; i < q.size(); ++i) {
         const double w = Weight(q[i], theta), e = static_cast<double>(q[i]) - target;
@@ -34,7 +36,7 @@ TEST(WeighFactorSimilarities, IsTheTermAndItsDerivative) {
         const double outer = 2 * w * e, inner = (1 - w * w) * 2 * q[i] / (theta * theta) * e * e;
         // The two may cancel.
         const double tolerance = 4e-6 * (std::abs(outer) + std::abs(inner)) + 1e-30;
-        EXPECT_NEAR(derivatives[i], outer + inner, tolerance) << q[i] << " theta " << theta;
+        EXPECT_NEAR(derivatives[i] / kScale, outer + inner, tolerance) << q[i] << " theta " << theta;
       }
       EXPECT_NEAR(sum, expected_sum, 1e-6 * expected_sum);
     }
@@ -44,7 +46,7 @@ TEST(WeighFactorSimilarities, IsTheTermAndItsDerivative) {
 TEST(WeighFactorSimilarities, KeepsItsDigitsWhereTheWeightIsSmall) {
   for (const float q : {1e-6f, 1e-3f, 0.01f, 0.03f}) {
     float derivative = q;
-    const double sum = WeighFactorSimilarities(&derivative, 1, 0.3f, 0);
+    const double sum = WeighFactorSimilarities(&derivative, 1, 0.3f, 0, 1);
     EXPECT_NEAR(sum / (Weight(q, 0.3f) * q * q), 1, 1e-6) << q;
   }
 }
@@ -52,7 +54,7 @@ TEST(WeighFactorSimilarities, KeepsItsDigitsWhereTheWeightIsSmall) {
 TEST(WeighFactorSimilarities, TellsOfNan) {
   std::vector<float> q(40, 0.5f);
   q[33] = kNan;
-  EXPECT_TRUE(std::isnan(WeighFactorSimilarities(q.data(), 40, 0.3f, 0)));
+  EXPECT_TRUE(std::isnan(WeighFactorSimilarities(q.data(), 40, 0.3f, 0, 1)));
 }
 
 TEST(WeighDecoderSimilarities, IsTheTermAndTheWeightedError) {

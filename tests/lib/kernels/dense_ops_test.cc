@@ -42,6 +42,26 @@ TEST_P(DenseOps, LinearEqualsTheProductOfEveryShape) {
   }
 }
 
+TEST_P(DenseOps, ProductsOfBothTypesAndAllOrders) {
+  for (const auto type : {at::kFloat, at::kDouble}) {
+    const at::Tensor a = Random({70, 333}).to(type), b = Random({333, 51}).to(type), out = Random({70, 51}).to(type);
+    const at::Tensor before = Exact(out).clone(), product = Exact(a).mm(Exact(b));
+    const double allowed = type == at::kFloat ? 2e-4 : 1e-12;
+    AddProduct(a, b, out);
+    EXPECT_LT(LargestError(out, before + product), allowed);
+    AddProduct(a.t().contiguous().t(), b, out);
+    EXPECT_LT(LargestError(out, before + 2 * product), allowed);
+    MultiplyInto(a.t().contiguous().t(), b.t().contiguous().t(), out);
+    EXPECT_LT(LargestError(out, product), allowed);
+  }
+}
+
+TEST_P(DenseOps, ProductsOfUnlikeTypesAreRefused) {
+  const at::Tensor a = Random({3, 4}), b = Random({4, 5}), out = Random({3, 5});
+  EXPECT_THROW(MultiplyInto(a, b.to(at::kDouble), out), c10::Error);
+  EXPECT_THROW(AddProduct(a, b, out.t()), c10::Error);
+}
+
 TEST_P(DenseOps, LinearTakesPartsOfMatrices) {
   const at::Tensor x = Random({20, 50}), weight = Random({40, 90}), all = at::zeros({20, 60}, x.options());
   LinearInto(x.narrow(1, 3, 40), weight.narrow(1, 7, 55), {}, LinearEnd::kNothing, all.narrow(1, 2, 55));

@@ -88,25 +88,86 @@ TEST_P(MatrixProductTest, NoTermsLeaveTheBias) {
   }
 }
 
-TEST_P(MatrixProductTest, ATransposedFactorGivesTheSameBits) {
-  const Problem problem(20, 61, 300, 0);
-  std::vector<float> transposed(problem.b.size()), out(20 * 61);
-  for (int64_t k = 0; k < 300; ++k) {
-    for (int64_t j = 0; j < 61; ++j) transposed[j * 300 + k] = problem.b[k * 61 + j];
+std::vector<float> Transposed(const std::vector<float>& matrix, int64_t rows, int64_t columns) {
+  std::vector<float> transposed(matrix.size());
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j) transposed[j * rows + i] = matrix[i * columns + j];
   }
+  return transposed;
+}
+
+// Whole vectors of each width, and some that are not.
+TEST_P(MatrixProductTest, TransposedFactorsGiveTheSameBits) {
+  for (const auto& [rows, columns, depth] :
+       std::vector<std::tuple<int64_t, int64_t, int64_t>>{{20, 61, 300}, {120, 96, 256}, {1, 5, 3}, {7, 49, 17}}) {
+    const Problem problem(rows, columns, depth, 0);
+    const std::vector<float> a = Transposed(problem.a, rows, depth), b = Transposed(problem.b, depth, columns);
+    std::vector<float> out(rows * columns);
+    MultiplyMatrices({.a = a.data(),
+                      .a_stride = rows,
+                      .a_transposed = true,
+                      .b = b.data(),
+                      .b_stride = depth,
+                      .b_transposed = true,
+                      .out = out.data(),
+                      .out_stride = columns,
+                      .rows = rows,
+                      .columns = columns,
+                      .depth = depth,
+                      .bias = problem.bias.data()},
+                     GetParam());
+    EXPECT_EQ(out, problem.Run(GetParam())) << rows;
+  }
+}
+
+TEST_P(MatrixProductTest, ASumIsAddedToWhatIsThere) {
+  const Problem problem(11, 53, 300, 0);
+  std::vector<float> out = RandomFloats(11 * 53, 5);
+  const std::vector<float> before = out;
   MultiplyMatrices({.a = problem.a.data(),
                     .a_stride = 300,
-                    .b = transposed.data(),
-                    .b_stride = 300,
-                    .b_transposed = true,
+                    .b = problem.b.data(),
+                    .b_stride = 53,
                     .out = out.data(),
-                    .out_stride = 61,
-                    .rows = 20,
-                    .columns = 61,
+                    .out_stride = 53,
+                    .rows = 11,
+                    .columns = 53,
                     .depth = 300,
+                    .add = true,
                     .bias = problem.bias.data()},
                    GetParam());
-  EXPECT_EQ(out, problem.Run(GetParam()));
+  for (int64_t i = 0; i < 11; ++i) {
+    for (int64_t j = 0; j < 53; ++j) {
+      EXPECT_NEAR(out[i * 53 + j], before[i * 53 + j] + problem.Exact(i, j), 1e-4) << i << ' ' << j;
+    }
+  }
+}
+
+// Exact where whole numbers are multiplied, beyond what float could hold.
+TEST_P(MatrixProductTest, DoublesKeepTheirDigits) {
+  constexpr int64_t kRows = 13, kColumns = 29, kDepth = 270;
+  std::vector<double> a(kRows * kDepth), b(kDepth * kColumns), out(kRows * kColumns);
+  for (size_t i = 0; i < a.size(); ++i) a[i] = static_cast<double>(i * 1'000'003 % 2'000'003);
+  for (size_t i = 0; i < b.size(); ++i) b[i] = static_cast<double>(i * 700'001 % 999'983);
+  MultiplyMatrices(ProductOf<double>{.a = a.data(),
+                                     .a_stride = kDepth,
+                                     .b = b.data(),
+                                     .b_stride = kColumns,
+                                     .out = out.data(),
+                                     .out_stride = kColumns,
+                                     .rows = kRows,
+                                     .columns = kColumns,
+                                     .depth = kDepth},
+                   GetParam());
+  for (int64_t i = 0; i < kRows; ++i) {
+    for (int64_t j = 0; j < kColumns; ++j) {
+      int64_t sum = 0;
+      for (int64_t k = 0; k < kDepth; ++k) {
+        sum += static_cast<int64_t>(a[i * kDepth + k]) * static_cast<int64_t>(b[k * kColumns + j]);
+      }
+      ASSERT_EQ(out[i * kColumns + j], static_cast<double>(sum)) << i << ' ' << j;
+    }
+  }
 }
 
 // A row's results are the same bits alone and among others, an element's in a narrow product and in a wide one.
