@@ -57,6 +57,11 @@ WeightedRows EntriesOf(const int64_t* splits, int64_t r, int64_t end, const int3
           .ahead = splits[end] - splits[r + 1]};
 }
 
+void FetchVector(const float* values, int64_t n) {
+  constexpr int64_t kFloatsOfALine = 16;
+  for (int64_t k = 0; k < n; k += kFloatsOfALine) __builtin_prefetch(values + k, /*rw=*/1, /*locality=*/2);
+}
+
 // Sums of rows by LibTorch's embedding_bag: out[i] = sum over entries splits[i] .. splits[i + 1] of values *
 // table[ids].
 at::Tensor SumRowsByBag(const at::Tensor& table, const at::Tensor& splits, const at::Tensor& ids,
@@ -197,6 +202,10 @@ void SparseGradientAdamW(const TransposedActivations& z, const at::Tensor& grad_
     ForEachPanel(n, [&](int64_t c, int64_t width) {
       for (int64_t j = first; j < last; ++j) {
         const int64_t at = j * n + c;
+        // The next row comes from memory while this one's sum is worked out.
+        if (j + 1 < last) {
+          for (const float* next : {p + at + n, m + at + n, v + at + n}) FetchVector(next, width);
+        }
         const WeightedRows entries = EntriesOf(splits, j, last, rows, values, gradients + c, n);
         if (entries.count == 0 && AllZero(p + at, width) && AllZero(m + at, width) && AllZero(v + at, width)) continue;
         SumRows(entries, width, /*start=*/nullptr, gradient);

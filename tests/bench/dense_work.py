@@ -63,6 +63,15 @@ def evaluate(s: Shape) -> float:
     return s.blocks(s.layer + 1, tokens) + encode(s, tokens) + s.mlp(2, tokens) + 6 * after
 
 
+def factorizer_batch(s: Shape) -> float:
+    """What symmetry leaves: of products of a matrix with itself one half, of a gradient with respect to it all."""
+    decoders = min(20_000, s.features)
+    factors, batch, d = decoders // 2, decoders // 20, s.d_model
+    factor_term = 3.0 * factors**2 * d
+    moments = 3.0 * factors * d**2 + 4.0 * batch * d**2
+    return factor_term + moments + 4.0 * batch**2 * d
+
+
 OPERATIONS: dict[str, Callable[[Shape], float]] = {
     "model_forward": lambda s: s.blocks(s.layer + 1),
     "encode": encode,
@@ -73,6 +82,7 @@ OPERATIONS: dict[str, Callable[[Shape], float]] = {
     "iteration": lambda s: s.blocks(s.layer + 1) + step_d_mlp(s),
     "iteration_12_layers": lambda s: s.blocks(s.layers) + s.layers * step_d_model(s),
     "evaluate": evaluate,
+    "factorizer_batch": factorizer_batch,
 }
 
 

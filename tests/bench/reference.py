@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import reference_counting
+import reference_factorization
 import reference_files
 import reference_midcoder
 import reference_products
@@ -24,7 +25,13 @@ import torch
 from reference_row import Inputs, Row
 from safetensors.torch import load_file, save_file
 
-ROWS = reference_products.ROWS | reference_midcoder.ROWS | reference_counting.ROWS | reference_files.ROWS
+ROWS = (
+    reference_products.ROWS
+    | reference_midcoder.ROWS
+    | reference_counting.ROWS
+    | reference_factorization.ROWS
+    | reference_files.ROWS
+)
 
 
 class Worker:

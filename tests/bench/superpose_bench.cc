@@ -28,6 +28,7 @@
 #include "lib/kernels/compute_thread.h"
 #include "tests/bench/bench_inputs.h"
 #include "tests/bench/bench_row.h"
+#include "tests/bench/factorization_rows.h"
 #include "tests/bench/file_rows.h"
 #include "tests/bench/model_rows.h"
 #include "tests/bench/sparse_rows.h"
@@ -43,6 +44,7 @@ RowMakers AllRows() {
   AddSparseRows(makers);
   AddStepRows(makers);
   AddStatisticsRows(makers);
+  AddFactorizationRows(makers);
   AddFileRows(makers);
   return makers;
 }

@@ -94,7 +94,11 @@ def test_products_with_w_mid_stand_beside_embedding_bag(rows: dict[str, Row], na
     assert rows[name]["bytes"] > 0
 
 
-@pytest.mark.parametrize("name", ["model_forward", "encode", "step_d_mlp", "iteration", "evaluate"])
+def test_the_factorizer_says_what_it_holds_beside_its_inputs(rows: dict[str, Row]) -> None:
+    assert 0 < rows["factorizer_batch"]["above_inputs_gib"] < rows["factorizer_batch"]["peak_gib"]
+
+
+@pytest.mark.parametrize("name", ["model_forward", "encode", "step_d_mlp", "iteration", "evaluate", "factorizer_batch"])
 def test_dense_work_is_a_fraction_of_the_gemm(rows: dict[str, Row], name: str) -> None:
     assert 0 < rows[name]["fraction_of_gemm"] < math.inf
 
