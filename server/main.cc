@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "absl/status/status.h"
@@ -39,8 +40,9 @@ absl::Status Serve(const v1::ServerConfig& config) {
   Log(LogLevel::kInfo, "listening", {{"address", server->address()}, {"metrics", server->metrics_address()}});
   const int signal = stop_signals.Wait();
   Log(LogLevel::kInfo, "stopping", {{"signal", strsignal(signal)}});
-  server->Stop(absl::Now() + kTimeToStop);
+  const bool idle = server->Stop(absl::Now() + kTimeToStop);
   Log(LogLevel::kInfo, "stopped");
+  if (!idle) std::_Exit(0);  // an eigenproblem was given up, which would go on for long
   return absl::OkStatus();
 }
 

@@ -150,6 +150,8 @@ absl::Status Server::StartJobs() {
   DurableJobManager::Options options;
   options.caps = {config_.max_running_jobs(), config_.max_running_jobs_per_user()};
   options.checkpoint_interval = absl::Seconds(config_.checkpoint_seconds());
+  lane_ = std::make_unique<LongLane>(config_.threads());
+  options.lane = lane_.get();
   SUPERPOSE_ASSIGN_OR_RETURN(jobs_, DurableJobManager::Create(options, {.store = job_store_.get(),
                                                                         .midcoders = midcoder_store_.get(),
                                                                         .snapshots = snapshot_store_.get(),
@@ -241,7 +243,9 @@ void Server::MakeAnalysisServices() {
                                                                       .budget = budget_.get(),
                                                                       .jobs = jobs_.get(),
                                                                       .job_store = job_store_.get(),
-                                                                      .executor = executor_.get()});
+                                                                      .executor = executor_.get(),
+                                                                      .worker = &analysis_worker_});
+  analysis_worker_.Post(ConfigureLoadingThread);
   statistics_service_ =
       std::make_unique<StatisticsServiceImpl>(StatisticsServiceImpl::Parts{.registry = registry_.get(),
                                                                            .budget = budget_.get(),
@@ -317,13 +321,15 @@ absl::Status Server::Listen() {
   return absl::OkStatus();
 }
 
-void Server::Stop(absl::Time deadline) {
+bool Server::Stop(absl::Time deadline) {
   if (grpc_server_ != nullptr) grpc_server_->GetHealthCheckService()->SetServingStatus(false);
   if (executor_ != nullptr) executor_->StopAdmitting();
   if (jobs_ != nullptr) jobs_->Stop(deadline);
+  const bool idle = lane_ == nullptr || lane_->Stop(deadline);
   if (job_service_ != nullptr) job_service_->Stop();
   if (grpc_server_ != nullptr) Drain();
   if (executor_ != nullptr) executor_->Stop();
+  return idle;
 }
 
 void Server::Drain() {

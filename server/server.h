@@ -19,6 +19,7 @@
 #include "server/jobs/midcoder_store.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/device_executor.h"
+#include "server/runtime/long_lane.h"
 #include "server/runtime/memory_budget.h"
 #include "server/runtime/model_registry.h"
 #include "server/runtime/worker.h"
@@ -55,8 +56,9 @@ class Server {
   std::string metrics_address() const { return metrics_endpoint_ == nullptr ? "" : metrics_endpoint_->address(); }
 
   // Takes no new work, checkpoints running jobs and gives them back to the queue, lets requests end; all by `deadline`,
-  // about.
-  void Stop(absl::Time deadline);
+  // about. False when a unit of work that nothing can interrupt is still under way, though it is given up and nothing
+  // comes of it: destroying this would wait for its end.
+  bool Stop(absl::Time deadline);
 
  private:
   explicit Server(const v1::ServerConfig& config);
@@ -91,11 +93,13 @@ class Server {
   std::unique_ptr<ModelRegistry> registry_;
   std::unique_ptr<CorpusStore> corpus_store_;
   std::unique_ptr<DeviceExecutor> executor_;
+  std::unique_ptr<LongLane> lane_;
   std::unique_ptr<JobManager> jobs_;
-  Worker storage_worker_;  // for calls that wait for the disk
-  Worker request_worker_;  // for calls that take a moment's computing: tokenizing, describing
-  Worker corpus_worker_;   // for calls that tokenize a whole corpus
-  Worker loading_worker_;  // for reading and processing weights
+  Worker storage_worker_;   // for calls that wait for the disk
+  Worker request_worker_;   // for calls that take a moment's computing: tokenizing, describing
+  Worker corpus_worker_;    // for calls that tokenize a whole corpus
+  Worker loading_worker_;   // for reading and processing weights
+  Worker analysis_worker_;  // for calls that open snapshots and look at directions
   std::unique_ptr<ModelLoading> model_loading_;
   std::unique_ptr<ServerServiceImpl> server_service_;
   std::unique_ptr<ModelServiceImpl> model_service_;

@@ -105,7 +105,7 @@ void AddActivations(CLI::App* app, Action* action) {
   AddTranscoderOptions(verb, &options->choice);
   verb->add_option("--top-k", options->query.top_k, "Keep only the K largest of every position")
       ->type_name("K")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   verb->add_option("--features", options->features, "Keep only these features, 5,17,40")
       ->type_name("IDS")
       ->check(CheckIds);
@@ -113,7 +113,7 @@ void AddActivations(CLI::App* app, Action* action) {
   verb->add_option("--show", options->show, "Features to print of each token")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   verb->footer(
       "Examples:\n"
       "  superpose activations \"The cat sat\" --layer 2\n"

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/cli/analysis_output.h"
 #include "client/cli/analysis_table.h"
+#include "client/cli/arguments.h"
 #include "client/cli/follow_job.h"
 #include "client/cli/format.h"
 
@@ -58,7 +59,7 @@ void AddViewOptions(CLI::App* verb, const std::string& main, AnalysisView* view)
   verb->add_option("--limit", view->limit, "Rows to print; 0 for all")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(AtLeast(0));
   verb->add_option(
           "-o,--output", view->output,
           absl::StrCat("Write the tensors as NumPy files to this folder; ", main, " alone where it ends in .npy"))

@@ -91,6 +91,14 @@ absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text) {
   return duration;
 }
 
+std::function<std::string(const std::string& text)> AtLeast(int64_t least) {
+  return [least](const std::string& text) {
+    int64_t value = 0;
+    if (absl::SimpleAtoi(text, &value) && value >= least) return std::string();
+    return absl::StrCat("'", text, "' is no whole number of ", least, " or more");
+  };
+}
+
 absl::StatusOr<std::vector<Slice>> ParseSlices(absl::string_view text) {
   std::vector<Slice> slices;
   for (absl::string_view part : SplitDimensions(text)) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ absl::StatusOr<std::vector<int32_t>> ParseIds(absl::string_view text);
 
 // "90" (seconds), "1.5h", "10m", "500ms"; above 0.
 absl::StatusOr<absl::Duration> ParseTimeout(absl::string_view text);
+
+// To check an option with: "" for a whole number of `least` or more, else what is wrong.
+std::function<std::string(const std::string& text)> AtLeast(int64_t least);
 
 // As NumPy writes it, a dimension after the other: "0:10", ":", "[3,5,5]", "7" (which keeps its dimension), "0:10,:5".
 // The end of a range must be given, but for ":".

@@ -37,18 +37,22 @@ absl::Status CheckSource(absl::string_view text, bool factors) {
 }
 
 void AddDirectionOptions(CLI::App* verb, bool factors, DirectionChoice* choice) {
-  verb->add_option(factors ? "DIRECTIONS" : "DECODERS", choice->source,
-                   factors
-                       ? "The decoders of this layer's transcoder, such as 2, or of models/../transcoders/.., or the "
-                         "factors of factorizations/.. [the decoders of --snapshot]"
-                       : "Those of this layer's transcoder, such as 2, or of models/../transcoders/.. [those of "
-                         "--snapshot]")
-      ->type_name("")
-      ->check([factors](const std::string& text) { return std::string(CheckSource(text, factors).message()); });
+  CLI::Option* source = verb->add_option(
+      factors ? "DIRECTIONS" : "DECODERS", choice->source,
+      factors ? "The decoders of this layer's transcoder, such as 2, or of models/../transcoders/.., or "
+                "the factors of factorizations/.. [the decoders of --snapshot]"
+              : "Those of this layer's transcoder, such as 2, or of models/../transcoders/.. [those of "
+                "--snapshot]");
+  source->type_name("")->check(
+      [factors](const std::string& text) { return std::string(CheckSource(text, factors).message()); });
+  verb->add_option("--layer", choice->layer, "The layer, as other verbs have it: --layer 2 is 2")
+      ->type_name("N")
+      ->check(AtLeast(0))
+      ->excludes(source);
   verb->add_option("--model", choice->model, "Model that the layer is in [the only one]")->type_name("NAME");
   verb->add_option("--top", choice->top, "Only so many decoders, the most frequently active first [all]")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   AddFeaturesOption(verb, "--features", &choice->features, "Which features, such as live:-4 [all]");
   AddEnumOption(verb, "--by", &choice->by, "Whose frequencies --top goes by [training where there are some]", "WORD");
   AddEnumOption(verb, "--kind", &choice->kind, "Which decoders: the transcoder's, or the predicted ones [real]",
@@ -59,7 +63,7 @@ void AddDirectionOptions(CLI::App* verb, bool factors, DirectionChoice* choice) 
 }
 
 void CheckDirections(const DirectionChoice& choice) {
-  if (choice.source.empty() && choice.snapshot.empty()) {
+  if (choice.source.empty() && !choice.layer && choice.snapshot.empty()) {
     throw CLI::RequiredError("A layer, a transcoder's name or --snapshot");
   }
   if (absl::StartsWith(choice.source, kFactorizations) && ChoosesDecoders(choice)) {
@@ -74,9 +78,8 @@ v1::DirectionSource DirectionsOf(const DirectionChoice& choice) {
     directions.set_factorization(choice.source);
     return directions;
   }
-  directions.set_transcoder(IsLayer(choice.source)
-                                ? absl::StrCat(FullName("models", choice.model), "/layers/", choice.source)
-                                : choice.source);
+  const std::string layer = choice.layer ? absl::StrCat(*choice.layer) : choice.source;
+  directions.set_transcoder(IsLayer(layer) ? absl::StrCat(FullName("models", choice.model), "/layers/", layer) : layer);
   if (!choice.features.empty()) *directions.mutable_features() = *ParseFeatures(choice.features);
   directions.set_top(choice.top);
   directions.set_by(choice.by);

@@ -3,6 +3,7 @@
 
 #include <CLI/App.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -12,7 +13,9 @@
 namespace superpose::cli {
 
 struct DirectionChoice {
-  std::string source;  // "2", "models/../transcoders/..", "factorizations/.."; "": the snapshot's transcoder
+  std::string
+      source;  // "2", "models/../transcoders/..", "factorizations/.."; "": `layer`, or the snapshot's transcoder
+  std::optional<int32_t> layer;  // In place of `source`.
   std::string model = "-";
   std::string features;
   int32_t top = 0;
@@ -31,8 +34,8 @@ inline constexpr char kPredictionMethods[] =
     "  gaussian       c = P(g | z > 0) as the noise model has it\n"
     "  no-gate        c = 1\n";
 
-// The source, and --model, --top, --features, --by, --kind, --method, --snapshot. `factors`: whether the factors of a
-// factorization may be chosen.
+// The source, and --layer, --model, --top, --features, --by, --kind, --method, --snapshot. `factors`: whether the
+// factors of a factorization may be chosen.
 void AddDirectionOptions(CLI::App* verb, bool factors, DirectionChoice* choice);
 
 // To call in the verb's callback: throws a CLI::ParseError when nothing was chosen, or what does not go together.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "client/cli/analysis_run.h"
+#include "client/cli/arguments.h"
 #include "client/cli/direction_choice.h"
 #include "client/cli/enum_option.h"
 #include "client/cli/feature_selector.h"
@@ -79,7 +80,7 @@ CLI::App* AddDirectionVerb(CLI::App* app, const std::string& name, const std::st
 }
 
 void AddK(CLI::App* verb, Options* options) {
-  verb->add_option("-k", options->k, "Only so many, the largest [all]")->type_name("N")->check(CLI::PositiveNumber);
+  verb->add_option("-k", options->k, "Only so many, the largest [all]")->type_name("N")->check(AtLeast(1));
 }
 
 }  // namespace

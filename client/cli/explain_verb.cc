@@ -90,7 +90,7 @@ void AddQuestionOptions(CLI::App* verb, Options* options) {
       ->type_name("NAME")
       ->excludes(feature)
       ->excludes(factor);
-  verb->add_option("-k", options->k, "How many features [20]")->type_name("N")->check(CLI::PositiveNumber);
+  verb->add_option("-k", options->k, "How many features [20]")->type_name("N")->check(AtLeast(1));
 }
 
 }  // namespace

@@ -123,7 +123,8 @@ void AddOptimizerOptions(CLI::App* verb, Options* options) {
 }
 
 void AddQualityOptions(CLI::App* verb, Options* options) {
-  verb->add_option("--held-out", options->held_out, "The share of decoders that is not fitted but measured [0.1]")
+  verb->add_option("--held-out", options->held_out,
+                   "The share of decoders that is not fitted but measured [0.1, with --start 0]")
       ->type_name("X");
   verb->add_option("--stability-runs", options->stability_runs,
                    "Fits with other seeds, to say whether they find the same factors; each as long as the first [1]")

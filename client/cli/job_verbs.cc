@@ -164,7 +164,7 @@ void AddJobs(CLI::App* app, Action* action) {
   verb->add_option("--limit", options->limit, "At most this many; 0 for all")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(AtLeast(0));
   verb->footer("Example:\n  superpose jobs --state running --state queued");
   verb->callback([action, options] { *action = [options](Session& session) { return ListJobs(*options, session); }; });
 }

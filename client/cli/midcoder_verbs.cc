@@ -133,7 +133,7 @@ void AddHistory(CLI::App* app, Action* action) {
   verb->add_option("--rows", options->rows, "Steps to print, evenly spaced from the first to the last")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   verb->add_flag("--all", options->all, "Print every step");
   verb->footer("Example:\n  superpose history midcoders/ab12 --rows 10");
   verb->callback(

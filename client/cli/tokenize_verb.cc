@@ -144,7 +144,7 @@ void AddTokenize(CLI::App* app, Action* action) {
   verb->add_option("--shard-tokens", options->shard_tokens, "Most tokens of a shard")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(AtLeast(1));
   verb->footer(
       "Documents are joined by end-of-text, as in a text corpus. A server that finds the files in its config, or by\n"
       "superpose corpora upload, maps them into memory and need not read the text again. They have no held-out part.\n"

@@ -14,7 +14,7 @@ DenseEigenpairs::DenseEigenpairs(std::shared_ptr<const ThresholdedGram> gram, co
       by_magnitude_(query.by_magnitude),
       with_vectors_(with_vectors),
       k_(WantedPairs(query, gram_->size())),
-      tiles_(gram_->size(), 2 * gram_->units().size(1), query.tiling) {}
+      tiles_(TilesOf(gram_->size(), gram_->units().size(1), query)) {}
 
 void DenseEigenpairs::RunUnit(int64_t unit) {
   if (unit < tiles_.units()) return Fill(unit);

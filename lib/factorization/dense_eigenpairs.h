@@ -11,13 +11,18 @@
 
 namespace superpose {
 
-// Eigenpairs of C by eigh of the whole matrix: its last unit takes long.
+// Eigenpairs of C by eigh of the whole matrix: its last unit takes long where that is large.
 class DenseEigenpairs final : public EigenSolver {
  public:
   DenseEigenpairs(std::shared_ptr<const ThresholdedGram> gram, const EigenQuery& query, bool with_vectors);
 
+  static GramTiles TilesOf(int64_t directions, int64_t d, const EigenQuery& query) {
+    return {directions, 2 * d, query.tiling};
+  }
+
   int64_t units() const override { return tiles_.units() + 1; }
   void RunUnit(int64_t unit) override;
+  bool IsLong(int64_t unit) const override { return unit == tiles_.units() && gram_->size() > kMostShortEigh; }
   Eigenpairs Take() override;
 
  private:

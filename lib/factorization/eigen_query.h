@@ -21,6 +21,8 @@ struct EigenLimits {
   int64_t all = 10'000;  // where all eigenvalues are asked for, or a good part of them
   int64_t top = 2'000;   // where a few are
 };
+// Rows of a matrix up to which LAPACK's eigh takes less than 50 ms.
+inline constexpr int64_t kMostShortEigh = 500;
 // Where LAPACK's workspace would exceed its 32-bit sizes.
 inline constexpr int64_t kMostDenseDirections = 30'000;
 

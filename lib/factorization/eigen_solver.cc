@@ -27,6 +27,13 @@ std::unique_ptr<EigenSolver> MakeEigenSolver(std::shared_ptr<const ThresholdedGr
   return std::make_unique<TopEigenpairs>(std::move(gram), query, with_vectors);
 }
 
+int64_t EigenUnits(int64_t directions, int64_t d, const EigenQuery& query) {
+  if (MethodOf(query, directions) == EigenMethod::kDense) {
+    return DenseEigenpairs::TilesOf(directions, d, query).units() + 1;
+  }
+  return TopEigenpairs::UnitsOf(directions, d, query);
+}
+
 at::Tensor OrderOfEigenvalues(const at::Tensor& values, bool by_magnitude, int64_t k) {
   return LargestIndices(by_magnitude ? values.abs() : values, k);
 }

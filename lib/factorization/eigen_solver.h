@@ -31,6 +31,8 @@ class EigenSolver {
   virtual int64_t units() const = 0;
   // Runs unit 0, 1, .. units() - 1, each once and in order.
   virtual void RunUnit(int64_t unit) = 0;
+  // As Analysis::IsLong.
+  virtual bool IsLong(int64_t unit) const = 0;
   // After the last unit; once.
   virtual Eigenpairs Take() = 0;
 };
@@ -40,6 +42,9 @@ absl::StatusOr<std::shared_ptr<const ThresholdedGram>> MakeGram(const at::Tensor
 // gram: MakeGram's of the same query.
 std::unique_ptr<EigenSolver> MakeEigenSolver(std::shared_ptr<const ThresholdedGram> gram, const EigenQuery& query,
                                              bool with_vectors);
+
+// The units of a solver of directions [n, d] before it begins, of a query that is valid.
+int64_t EigenUnits(int64_t directions, int64_t d, const EigenQuery& query);
 
 // int64: the first k indices of values (float64 [n] on the CPU) in the query's order, equal ones by index.
 at::Tensor OrderOfEigenvalues(const at::Tensor& values, bool by_magnitude, int64_t k);

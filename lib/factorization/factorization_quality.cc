@@ -138,7 +138,13 @@ absl::StatusOr<bool> QualityMeter::RunSlice(const Budget& budget) {
   return part_ == parts_.size();
 }
 
-absl::StatusOr<DecoderSplit> SplitDecoders(int64_t decoders, double held_out_share, uint64_t seed) {
+int64_t HeldOutCount(int64_t decoders, double held_out_share) {
+  if (decoders < 2 || !(held_out_share >= 0 && held_out_share < 1)) return 0;
+  return std::min(static_cast<int64_t>(held_out_share * static_cast<double>(decoders)), decoders - 2);
+}
+
+absl::StatusOr<DecoderSplit> SplitDecoders(int64_t decoders, double held_out_share, uint64_t seed,
+                                           const at::Tensor& may_hold_out) {
   if (!(held_out_share >= 0 && held_out_share < 1)) {
     return InvalidArgument(reason::kConfigInvalid, "the share that is held out is ", held_out_share,
                            "; it must be 0 or more, and less than 1");
@@ -148,11 +154,15 @@ absl::StatusOr<DecoderSplit> SplitDecoders(int64_t decoders, double held_out_sha
   }
   return CatchTorch([&]() -> absl::StatusOr<DecoderSplit> {
     constexpr uint64_t kSplitSalt = 0x5911d;  // another order than that of the first epoch
-    const auto count = static_cast<int64_t>(held_out_share * static_cast<double>(decoders));
     const std::vector<int64_t> order =
         SequenceSampler(decoders, SequenceOrder::kShuffled, seed ^ kSplitSalt).Next(decoders);
-    const at::Tensor ids = at::tensor(order, at::kLong);
-    const int64_t held_out = std::min(count, decoders - 2);
+    at::Tensor ids = at::tensor(order, at::kLong);
+    int64_t held_out = HeldOutCount(decoders, held_out_share);
+    if (may_hold_out.defined()) {
+      const at::Tensor may = at::isin(ids, may_hold_out);
+      ids = at::cat({ids.masked_select(may), ids.masked_select(may.logical_not())});
+      held_out = std::min(held_out, may_hold_out.numel());
+    }
     const auto sorted = [&](int64_t first, int64_t size) { return std::get<0>(ids.narrow(0, first, size).sort()); };
     return DecoderSplit{.fitted = sorted(held_out, decoders - held_out), .held_out = sorted(0, held_out)};
   });

@@ -61,6 +61,8 @@ class QualityMeter {
   // Parts done, of parts(): each explanation, k-means, PCA and the similarities are one.
   int64_t parts_done() const { return part_; }
   int64_t parts() const { return static_cast<int64_t>(parts_.size()); }
+  // What parts() will be.
+  static constexpr int64_t PartsOf(bool has_held_out) { return has_held_out ? 11 : 8; }
   // When all is measured.
   const FactorizationQuality& quality() const { return quality_; }
 
@@ -81,13 +83,19 @@ class QualityMeter {
   absl::Status failure_;
 };
 
+// How many of the decoders a share holds out: rounded down, but such that 2 are left to fit. 0 of a share not in [0,
+// 1).
+int64_t HeldOutCount(int64_t decoders, double held_out_share);
+
 // Decoders held out of the fit: `count` ids 0 .. n - 1 in two ascending lists, int64.
 struct DecoderSplit {
   at::Tensor fitted, held_out;
 };
-// The share that is held out, rounded down, but such that 2 are left to fit; which ones the seed decides.
-// CONFIG_INVALID (a share not in [0, 1), fewer than 2 decoders).
-absl::StatusOr<DecoderSplit> SplitDecoders(int64_t decoders, double held_out_share, uint64_t seed);
+// HeldOutCount of them are held out; which ones the seed decides. may_hold_out: int64 ids, each once: only these may
+// be, and where they are fewer, all of them are; undefined: any may. CONFIG_INVALID (a share not in [0, 1), fewer than
+// 2 decoders).
+absl::StatusOr<DecoderSplit> SplitDecoders(int64_t decoders, double held_out_share, uint64_t seed,
+                                           const at::Tensor& may_hold_out = {});
 
 // QualityMeter over n decoders, of which h more are held out, and m factors, all of width d. Held: unit rows and what
 // is told of each decoder and factor. Peak: that, k-means, and the rooms of what takes most at once.

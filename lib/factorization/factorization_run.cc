@@ -72,8 +72,8 @@ absl::StatusOr<std::unique_ptr<FactorizationRun>> FactorizationRun::Create(Facto
   SUPERPOSE_ASSIGN_OR_RETURN(at::Tensor units, UnitDirections(inputs.directions, at::kFloat));
   inputs.directions = at::Tensor();
   SUPERPOSE_RETURN_IF_ERROR(CheckSizes(units, inputs.start));
-  SUPERPOSE_ASSIGN_OR_RETURN(DecoderSplit split,
-                             SplitDecoders(units.size(0), config.held_out_share, config.factorizer.seed));
+  SUPERPOSE_ASSIGN_OR_RETURN(DecoderSplit split, SplitDecoders(units.size(0), config.held_out_share,
+                                                               config.factorizer.seed, inputs.may_hold_out));
   return CatchTorch([&]() -> absl::StatusOr<std::unique_ptr<FactorizationRun>> {
     at::Tensor rows = units.cpu().index_select(0, at::cat({split.fitted, split.held_out}));
     units = at::Tensor();
@@ -103,6 +103,7 @@ int64_t FactorizationRun::steps_done() const {
   const int64_t of_this_fit = factorizer_ ? factorizer_->step() : phase_ == Phase::kMatch ? steps_per_fit_ : 0;
   return fits_done_ * steps_per_fit_ + of_this_fit;
 }
+int64_t FactorizationRun::parts_measured() const { return meter_ ? meter_->parts_done() : 0; }
 std::optional<FactorizerLoss> FactorizationRun::newest_loss() const { return newest_loss_; }
 const FactorizationQuality& FactorizationRun::quality() const { return meter_->quality(); }
 const DecoderSplit& FactorizationRun::split() const { return split_; }
@@ -157,6 +158,7 @@ absl::StatusOr<std::unique_ptr<Factorizer>> FactorizationRun::MakeFactorizer(int
 
 absl::Status FactorizationRun::Fit(const Budget& budget) {
   if (factorizer_ == nullptr) {
+    history_.reserve(static_cast<size_t>(steps_per_fit_));
     SUPERPOSE_ASSIGN_OR_RETURN(factorizer_, MakeFactorizer(fits_done_));
     return absl::OkStatus();
   }

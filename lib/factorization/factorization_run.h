@@ -38,6 +38,9 @@ struct FactorizationRunInputs {
   // Floating point [m, d]: W before the first step, m in the place of the config's factors; undefined: drawn. Must
   // stay.
   at::Tensor start;
+  // int64: which of the directions may be held out, by index; undefined: any. With a start only those that it was not
+  // fitted on tell what it is worth on others.
+  at::Tensor may_hold_out = {};
 };
 
 // Not thread-safe. Computes on the CPU, in float32. Numbers do not depend on how the work is sliced, nor on whether it
@@ -60,6 +63,9 @@ class FactorizationRun {
   int64_t fit() const;          // the one that is under way, from 1; after the last one fits()
   int64_t steps_done() const;   // of all fits
   int64_t steps_total() const;  // of all fits
+  // Parts of what is measured after the fits.
+  int64_t parts_measured() const;
+  int64_t parts_to_measure() const { return QualityMeter::PartsOf(split_.held_out.numel() > 0); }
   // The newest loss; none before the first step of this run's life.
   std::optional<FactorizerLoss> newest_loss() const;
 

@@ -157,6 +157,7 @@ absl::Status FactorizationRun::ReadHistory(const TensorMap& tensors, Restored* r
   SUPERPOSE_RETURN_IF_ERROR(CheckCheckpointTensor(tensors, "history", at::kDouble, {steps, kLossColumns}));
   const at::Tensor rows = tensors.at("history").contiguous();
   const auto* value = rows.const_data_ptr<double>();
+  restored->history.reserve(static_cast<size_t>(steps_per_fit_));
   for (int64_t step = 0; step < steps; ++step, value += kLossColumns) {
     restored->history.push_back({.step = step + 1,
                                  .epoch = static_cast<int64_t>(value[0]),

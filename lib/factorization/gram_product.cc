@@ -13,7 +13,7 @@ namespace superpose {
 GramProduct::GramProduct(std::shared_ptr<const ThresholdedGram> gram, int64_t most_vectors, const GramTiling& tiling,
                          int64_t most_kept_bytes)
     : gram_(std::move(gram)),
-      tiles_(gram_->size(), 2 * gram_->units().size(1) + 4 * most_vectors, tiling),
+      tiles_(TilesOf(gram_->size(), gram_->units().size(1), most_vectors, tiling)),
       keeps_(gram_->CanBeCompressed()),
       room_(most_kept_bytes) {}
 

@@ -21,6 +21,11 @@ class GramProduct {
   GramProduct(std::shared_ptr<const ThresholdedGram> gram, int64_t most_vectors, const GramTiling& tiling,
               int64_t most_kept_bytes = 0);
 
+  // Of directions [n, d]: how a product is divided into units.
+  static GramTiles TilesOf(int64_t directions, int64_t d, int64_t most_vectors, const GramTiling& tiling) {
+    return {directions, 2 * d + 4 * most_vectors, tiling};
+  }
+
   // x: float64 [b, n] on the directions' device.
   void Begin(const at::Tensor& x);
   // Runs unit 0 .. units() - 1, each once and in order.

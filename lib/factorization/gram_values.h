@@ -25,4 +25,10 @@ struct GramValuesQuery {
 // nonzeros, of all of C. CONFIG_INVALID (theta; values of more than kMostGramValues), the errors of UnitDirections.
 absl::StatusOr<std::unique_ptr<Analysis>> MakeGramValues(const at::Tensor& directions, const GramValuesQuery& query);
 
+// The errors of MakeGramValues of n directions that do not depend on what they are.
+absl::Status CheckGramValuesQuery(const GramValuesQuery& query, int64_t directions);
+// Its units and the bytes of its answer, of directions [n, d].
+int64_t GramValuesUnits(int64_t directions, int64_t d, const GramValuesQuery& query);
+int64_t GramValuesBytes(int64_t directions, const GramValuesQuery& query);
+
 }  // namespace superpose

@@ -26,6 +26,7 @@ class SpectrumAnalysis final : public Analysis {
 
   int64_t units() const override { return solver_->units(); }
   void RunUnit(int64_t unit) override { solver_->RunUnit(unit); }
+  bool IsLong(int64_t unit) const override { return solver_->IsLong(unit); }
 
   AnalysisOutput Take() override {
     Eigenpairs pairs = solver_->Take();

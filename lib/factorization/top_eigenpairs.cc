@@ -21,6 +21,10 @@ constexpr int kOrthogonalisations = 3;
 
 at::Tensor OnCpu(const at::Tensor& values) { return values.to(at::kCPU, at::kDouble); }
 
+int64_t MostIterations(const EigenQuery& query, int64_t k, const LanczosShape& shape) {
+  return query.max_iterations + k / shape.block + 1;
+}
+
 at::Tensor RowLengths(const at::Tensor& rows) { return rows.norm(2, at::IntArrayRef{1}); }
 
 }  // namespace
@@ -31,11 +35,18 @@ TopEigenpairs::TopEigenpairs(std::shared_ptr<const ThresholdedGram> gram, const 
       with_vectors_(with_vectors),
       k_(WantedPairs(query, gram_->size())),
       shape_(ShapeOfLanczos(gram_->size(), k_)),
-      most_iterations_(query.max_iterations + k_ / shape_.block + 1),
+      most_iterations_(MostIterations(query, k_, shape_)),
       ritz_blocks_(RitzBlocks(gram_->size(), k_)),
       product_(gram_, shape_.block, query.tiling,
                KeptEntryBytes(gram_->size(), gram_->units().size(1), gram_->type(), query)),
       generator_(at::detail::createCPUGenerator(query.seed)) {}
+
+int64_t TopEigenpairs::UnitsOf(int64_t directions, int64_t d, const EigenQuery& query) {
+  const int64_t k = WantedPairs(query, directions);
+  const LanczosShape shape = ShapeOfLanczos(directions, k);
+  const int64_t of_product = GramProduct::TilesOf(directions, d, shape.block, query.tiling).units();
+  return MostIterations(query, k, shape) * (of_product + RitzBlocks(directions, k).count() + 1);
+}
 
 void TopEigenpairs::RunUnit(int64_t unit) {
   if (done_) return;

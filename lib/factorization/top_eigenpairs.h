@@ -25,8 +25,15 @@ class TopEigenpairs final : public EigenSolver {
  public:
   TopEigenpairs(std::shared_ptr<const ThresholdedGram> gram, const EigenQuery& query, bool with_vectors);
 
+  // units() before the first.
+  static int64_t UnitsOf(int64_t directions, int64_t d, const EigenQuery& query);
+
   int64_t units() const override { return done_ ? units_run_ : most_iterations_ * UnitsPerIteration(); }
   void RunUnit(int64_t unit) override;
+  // Of a large k: the unit with the eigenproblem of V C V^T.
+  bool IsLong(int64_t unit) const override {
+    return !done_ && unit % UnitsPerIteration() == product_.units() && size_ + shape_.block > kMostShortEigh;
+  }
   Eigenpairs Take() override;
 
  private:

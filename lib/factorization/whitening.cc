@@ -20,9 +20,15 @@ namespace {
 
 // Multiplications of a unit, some 50 ms in float64.
 constexpr int64_t kUnitProducts = int64_t{1} << 31;
+// Entries of vectors which to choose from and to scale takes longer than that.
+constexpr int64_t kManyEntries = 4 * kUnitEntries;
 
 int64_t ResultBytes(int64_t directions, int64_t d, const WhiteningQuery& query) {
   return WantedPairs(query.eigen, directions) * (d * kFloatBytes + kDoubleBytes);
+}
+
+RowBlocks BlocksOf(int64_t directions, int64_t d, const WhiteningQuery& query) {
+  return {directions, d * WantedPairs(query.eigen, directions), kUnitProducts};
 }
 
 class WhiteningAnalysis final : public Analysis {
@@ -32,7 +38,7 @@ class WhiteningAnalysis final : public Analysis {
       : solver_(std::move(solver)),
         gram_(std::move(gram)),
         query_(query),
-        blocks_(gram_->size(), gram_->units().size(1) * WantedPairs(query.eigen, gram_->size()), kUnitProducts) {}
+        blocks_(BlocksOf(gram_->size(), gram_->units().size(1), query)) {}
 
   int64_t units() const override { return solver_->units() + blocks_.count(); }
 
@@ -43,6 +49,13 @@ class WhiteningAnalysis final : public Analysis {
     const int64_t start = blocks_.start(block), length = blocks_.length(block);
     const at::Tensor rows = gram_->units().narrow(0, start, length).to(at::kDouble);
     AddProduct(weights_.narrow(1, start, length), rows, features_);
+  }
+
+  // The unit after the last of the eigenproblem's takes its vectors, all of them.
+  bool IsLong(int64_t unit) const override {
+    const int64_t of_solver = solver_->units();
+    if (unit < of_solver) return solver_->IsLong(unit);
+    return unit == of_solver && WantedPairs(query_.eigen, gram_->size()) * gram_->size() > kManyEntries;
   }
 
   AnalysisOutput Take() override {
@@ -92,11 +105,20 @@ EigenQuery EigenQueryOf(const WhiteningQuery& query) {
 
 }  // namespace
 
+absl::Status CheckWhiteningQuery(const WhiteningQuery& query, int64_t directions) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckEigenQuery(EigenQueryOf(query), directions));
+  if (query.cutoff >= 0 && std::isfinite(query.cutoff)) return absl::OkStatus();
+  return InvalidArgument(reason::kConfigInvalid, "cutoff is ", query.cutoff, ", but must be a number that is not ",
+                         "negative");
+}
+
+int64_t WhiteningUnits(int64_t directions, int64_t d, const WhiteningQuery& query) {
+  return EigenUnits(directions, d, EigenQueryOf(query)) + BlocksOf(directions, d, query).count();
+}
+
 absl::StatusOr<std::unique_ptr<Analysis>> MakeWhitening(const at::Tensor& directions, const WhiteningQuery& query) {
-  if (!(query.cutoff >= 0 && std::isfinite(query.cutoff))) {
-    return InvalidArgument(reason::kConfigInvalid, "cutoff is ", query.cutoff, ", but must be a number that is not ",
-                           "negative");
-  }
+  SUPERPOSE_RETURN_IF_ERROR(
+      CheckWhiteningQuery(query, directions.defined() && directions.dim() == 2 ? directions.size(0) : 0));
   const EigenQuery eigen = EigenQueryOf(query);
   SUPERPOSE_ASSIGN_OR_RETURN(auto gram, MakeGram(directions, eigen));
   return CatchTorch([&]() -> absl::StatusOr<std::unique_ptr<Analysis>> {

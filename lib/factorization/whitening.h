@@ -35,6 +35,11 @@ struct WhiteningQuery {
 // CONFIG_INVALID (a cut-off that is negative or not finite), the errors of CheckEigenQuery and UnitDirections.
 absl::StatusOr<std::unique_ptr<Analysis>> MakeWhitening(const at::Tensor& directions, const WhiteningQuery& query);
 
+// The errors of MakeWhitening of n directions that do not depend on what they are.
+absl::Status CheckWhiteningQuery(const WhiteningQuery& query, int64_t directions);
+// Its units at most, of directions [n, d].
+int64_t WhiteningUnits(int64_t directions, int64_t d, const WhiteningQuery& query);
+
 // As EstimateSpectrum.
 MemoryEstimate EstimateWhitening(int64_t directions, int64_t d, at::ScalarType type, const WhiteningQuery& query);
 

@@ -57,10 +57,29 @@ WeightedRows EntriesOf(const int64_t* splits, int64_t r, int64_t end, const int3
           .ahead = splits[end] - splits[r + 1]};
 }
 
-void FetchVector(const float* values, int64_t n) {
-  constexpr int64_t kFloatsOfALine = 16;
-  for (int64_t k = 0; k < n; k += kFloatsOfALine) __builtin_prefetch(values + k, /*rw=*/1, /*locality=*/2);
-}
+// What AdamW updates, in parts of rows.
+struct AdamWRows {
+  float* parameter;
+  float* exp_avg;
+  float* exp_avg_sq;
+  AdamWFactors factors;
+
+  void Fetch(int64_t at, int64_t n) const {
+    constexpr int64_t kFloatsOfALine = 16;
+    for (const float* part : {parameter + at, exp_avg + at, exp_avg_sq + at}) {
+      for (int64_t k = 0; k < n; k += kFloatsOfALine) __builtin_prefetch(part + k, /*rw=*/1, /*locality=*/2);
+    }
+  }
+  // The gradient of elements at .. at + n, n <= kPanel, is the sum of `entries`.
+  void Update(int64_t at, int64_t n, const WeightedRows& entries) const {
+    if (entries.count == 0 && AllZero(parameter + at, n) && AllZero(exp_avg + at, n) && AllZero(exp_avg_sq + at, n)) {
+      return;
+    }
+    float gradient[kPanel];
+    SumRows(entries, n, /*start=*/nullptr, gradient);
+    AdamWVector(parameter + at, exp_avg + at, exp_avg_sq + at, gradient, n, factors);
+  }
+};
 
 // Sums of rows by LibTorch's embedding_bag: out[i] = sum over entries splits[i] .. splits[i + 1] of values *
 // table[ids].
@@ -188,28 +207,19 @@ void SparseGradientAdamW(const TransposedActivations& z, const at::Tensor& grad_
   if (!parameter.is_cpu()) {
     return SparseGradientAdamWOnDevice(z, grad_rows, begin, end, parameter, exp_avg, exp_avg_sq, settings);
   }
-  const AdamWFactors factors = FactorsOf(settings);
   const int64_t n = parameter.size(1);
   const int64_t* splits = z.feature_splits.const_data_ptr<int64_t>();
   const int32_t* rows = z.rows.const_data_ptr<int32_t>();
   const float* values = z.values.const_data_ptr<float>();
   const float* gradients = grad_rows.const_data_ptr<float>();
-  float* const p = parameter.mutable_data_ptr<float>();
-  float* const m = exp_avg.mutable_data_ptr<float>();
-  float* const v = exp_avg_sq.mutable_data_ptr<float>();
+  const AdamWRows state{parameter.mutable_data_ptr<float>(), exp_avg.mutable_data_ptr<float>(),
+                        exp_avg_sq.mutable_data_ptr<float>(), FactorsOf(settings)};
   ParallelByEntries(splits, begin, end, [&](int64_t first, int64_t last) {
-    float gradient[kPanel];
     ForEachPanel(n, [&](int64_t c, int64_t width) {
       for (int64_t j = first; j < last; ++j) {
-        const int64_t at = j * n + c;
         // The next row comes from memory while this one's sum is worked out.
-        if (j + 1 < last) {
-          for (const float* next : {p + at + n, m + at + n, v + at + n}) FetchVector(next, width);
-        }
-        const WeightedRows entries = EntriesOf(splits, j, last, rows, values, gradients + c, n);
-        if (entries.count == 0 && AllZero(p + at, width) && AllZero(m + at, width) && AllZero(v + at, width)) continue;
-        SumRows(entries, width, /*start=*/nullptr, gradient);
-        AdamWVector(p + at, m + at, v + at, gradient, width, factors);
+        if (j + 1 < last) state.Fetch((j + 1) * n + c, width);
+        state.Update(j * n + c, width, EntriesOf(splits, j, last, rows, values, gradients + c, n));
       }
     });
   });

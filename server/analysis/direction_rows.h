@@ -26,6 +26,9 @@ struct DirectionRows {
 struct DirectionShape {
   int64_t rows = 0;
   int64_t width = 0;
+  at::Tensor ids = {};  // int64 [rows]: features; of factors undefined
+  // Most that reading them takes beside the rows themselves.
+  int64_t reading_bytes = 0;
 };
 
 // Fills in the defaults of a source: transcoder, kind, method, by. Ids that are named twice are kept twice; of those
@@ -38,5 +41,14 @@ absl::StatusOr<DirectionShape> ResolveDirections(const AnalysisSources& sources,
 // TENSOR_NOT_FINITE (likewise), EMPTY_SELECTION (nothing is left), SNAPSHOT_TENSOR_MISSING. Factors are mapped: never
 // to be written to. Blocks on disk and computes: for 20,000 predicted decoders of GPT-2's size about a second.
 absl::StatusOr<DirectionRows> ReadDirections(const AnalysisSources& sources, const v1::DirectionSource& source);
+
+// Looks at the directions of a source that was resolved, block by block, and holds none: at no more predicted ones than
+// it takes to find `enough` that are defined. The errors of ReadDirections.
+struct DirectionCount {
+  int64_t defined = 0;
+  int64_t undefined = 0;
+};
+absl::StatusOr<DirectionCount> CountDirections(const AnalysisSources& sources, const v1::DirectionSource& source,
+                                               int64_t enough);
 
 }  // namespace superpose

@@ -9,9 +9,9 @@
 
 namespace superpose {
 
-// A question to directions, which are worked out here; defaults are filled in. CONFIG_INVALID when the spec names a
-// snapshot itself; the errors of ResolveDirections and ReadDirections, and of MakeGramValues, MakeSpectrum and
-// MakeWhitening.
+// A question to directions, which its first units read; defaults are filled in. CONFIG_INVALID when the spec names a
+// snapshot itself; the errors of DirectionReader::Open, and of MakeGramValues, MakeSpectrum and MakeWhitening but for
+// those that depend on what the directions are.
 absl::StatusOr<OpenedAnalysis> OpenDirectionQuestion(const AnalysisSources& sources, v1::AnalysisSpec* spec);
 
 // What the same takes in memory, without working the directions out. The errors of ResolveDirections.

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -29,11 +31,14 @@ T ValueOrThrow(absl::StatusOr<T> result) {
 }
 
 template <typename Spec>
-absl::StatusOr<int64_t> TakeK(Spec* spec) {
+absl::StatusOr<int64_t> TakeK(Spec* spec, int64_t most = std::numeric_limits<int32_t>::max()) {
   if (!spec->has_k()) spec->set_k(kDefaultK);
-  if (spec->k() >= 1) return spec->k();
-  return InvalidArgument(reason::kConfigInvalid, "k is ", spec->k(), ", but must be 1 or more");
+  if (spec->k() >= 1 && spec->k() <= most) return spec->k();
+  return InvalidArgument(reason::kConfigInvalid, "k is ", spec->k(), ", but must be 1 .. ", most);
 }
+
+// Theta as a bound of |cosine|, whatever it is: above 1, or NaN in a description, none is larger.
+double CosineBound(double theta) { return std::isnan(theta) ? 1 : std::clamp(theta, -1.0, 1.0); }
 
 Made OneUnit(int64_t result_bytes, OneUnitAnalysis::Work work) {
   return std::make_unique<OneUnitAnalysis>(result_bytes, std::move(work));
@@ -121,7 +126,7 @@ Made MakeFactorsOfDecoder(const FactorizationHandle& stored, v1::FactorsOfDecode
   SUPERPOSE_ASSIGN_OR_RETURN(const int64_t row, stored->RowOf(spec->feature()));
   const at::Tensor decoder = directions[row], factors = stored->factors();
   if (!stored->has_codes()) {
-    const double theta = stored->facts().spec().theta();
+    const double theta = CosineBound(stored->facts().spec().theta());
     return OneUnit(factors.size(0) * 2 * kDoubleBytes, [=] { return NearFactors(factors, decoder, theta); });
   }
   SUPERPOSE_ASSIGN_OR_RETURN(const FactorCodes codes, stored->Codes());
@@ -131,7 +136,7 @@ Made MakeFactorsOfDecoder(const FactorizationHandle& stored, v1::FactorsOfDecode
 }
 
 Made MakeDecodersOfFactor(const FactorizationHandle& stored, v1::DecodersOfFactorAnalysis* spec) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const int64_t k, TakeK(spec));
+  SUPERPOSE_ASSIGN_OR_RETURN(const int64_t k, TakeK(spec, kMostInBlock));
   SUPERPOSE_ASSIGN_OR_RETURN(const v1::FactorMeasure by, TakeMeasure(*stored, spec));
   SUPERPOSE_RETURN_IF_ERROR(stored->CheckFactor(spec->factor()));
   SUPERPOSE_ASSIGN_OR_RETURN(const Decoders decoders, DecodersOf(*stored));

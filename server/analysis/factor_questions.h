@@ -1,7 +1,9 @@
 // Questions to a stored factorization (factor.proto has their tensors and figures). Each takes one unit of a few
-// milliseconds. All have the errors of StoredFactorization, and CONFIG_INVALID for a k under 1; defaults are filled in.
+// milliseconds. All have the errors of StoredFactorization, and CONFIG_INVALID for a k under 1, and over
+// kMostInBlock where the answer has a block of k x k; defaults are filled in.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -10,6 +12,8 @@
 #include "superpose/v1/factor.pb.h"
 
 namespace superpose {
+
+inline constexpr int64_t kMostInBlock = 1000;
 
 using FactorizationHandle = std::shared_ptr<const StoredFactorization>;
 

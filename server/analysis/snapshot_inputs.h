@@ -17,8 +17,8 @@
 
 namespace superpose {
 
-// A stored snapshot with all that questions about it need: it stays mapped, and the model loaded, for as long as this
-// lives.
+// A stored snapshot with all that questions about it need: it stays mapped, a midcoder's parameters too, and the model
+// loaded, for as long as this lives.
 class SnapshotInputs {
  public:
   // `transcoder`: a selector; "": the one that the snapshot was made with. SNAPSHOT_NOT_FOUND, those of the registry

@@ -44,14 +44,40 @@ absl::StatusOr<std::unique_ptr<StoredAnalysis>> StoredAnalysis::Open(v1::Analysi
 }
 
 bool StoredAnalysis::TakesLong() const {
-  return opened_.has_long_units || units() > kMostUnits || result_bytes() > kMostBytes;
+  return opened_.takes_long || units() > kMostUnits || result_bytes() > kMostBytes;
+}
+
+int64_t StoredAnalysis::units() const {
+  if (opened_.analysis == nullptr) return units_before_ + opened_.preparation->analysis_units();
+  return units_before_ + opened_.analysis->units();
+}
+
+int64_t StoredAnalysis::result_bytes() const {
+  return opened_.analysis == nullptr ? opened_.preparation->result_bytes() : opened_.analysis->result_bytes();
+}
+
+bool StoredAnalysis::NextIsLong() const {
+  if (units_done_ >= units()) return false;
+  if (units_done_ >= units_before_) return opened_.analysis->IsLong(units_done_ - units_before_);
+  return units_done_ == units_before_ - 1 && opened_.preparation->MakingIsLong();
 }
 
 absl::StatusOr<bool> StoredAnalysis::RunUnit() {
   return CatchTorch([&]() -> absl::StatusOr<bool> {
-    opened_.analysis->RunUnit(units_done_);
+    if (units_done_ < units_before_) {
+      SUPERPOSE_RETURN_IF_ERROR(Prepare());
+    } else {
+      opened_.analysis->RunUnit(units_done_ - units_before_);
+    }
     return ++units_done_ >= units();
   });
+}
+
+absl::Status StoredAnalysis::Prepare() {
+  if (units_done_ < units_before_ - 1) return opened_.preparation->RunUnit(units_done_);
+  SUPERPOSE_ASSIGN_OR_RETURN(opened_.analysis, opened_.preparation->Make());
+  opened_.preparation.reset();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<StoredAnalysis::Answer> StoredAnalysis::Take() {

@@ -26,6 +26,13 @@ absl::StatusOr<std::shared_ptr<const StoredFactorization>> StoredFactorization::
   return stored;
 }
 
+absl::StatusOr<at::Tensor> StoredFactorization::Parameter() const {
+  return CatchTorch([this]() -> absl::StatusOr<at::Tensor> {
+    SUPERPOSE_RETURN_IF_ERROR(CheckTensor(tensors_, "parameter", {facts_.factors(), facts_.width()}));
+    return tensors_.at("parameter").to(at::kFloat);
+  });
+}
+
 absl::Status StoredFactorization::CheckHasDecoders() const {
   if (tensors_.contains("directions")) return absl::OkStatus();
   return FailedPrecondition(reason::kTensorMissing, facts_.name(), " has no decoders, as it was imported: ",
@@ -57,6 +64,11 @@ absl::StatusOr<at::Tensor> StoredFactorization::Features() const {
   if (features.dim() == 1 && features.scalar_type() == at::kLong) return features;
   return InvalidArgument(reason::kTensorShapeMismatch, facts_.name(), " has a tensor feature that is not int64 [",
                          rows(), "]");
+}
+
+absl::StatusOr<at::Tensor> StoredFactorization::HeldOutFeatures() const {
+  SUPERPOSE_ASSIGN_OR_RETURN(const at::Tensor features, Features());
+  return features.narrow(0, facts_.decoders(), facts_.held_out_decoders());
 }
 
 absl::StatusOr<int64_t> StoredFactorization::RowOf(int64_t feature) const {

@@ -25,12 +25,17 @@ class StoredFactorization {
   bool has_codes() const { return facts_.spec().form() != v1::FACTORIZATION_FORM_GRAM; }
   // float32 [m, d] of length 1.
   const at::Tensor& factors() const { return factors_; }
+  // W, of which they are the rows at length 1: float32 [m, d]. TENSOR_MISSING, TENSOR_SHAPE_MISMATCH,
+  // TENSOR_NOT_FINITE.
+  absl::StatusOr<at::Tensor> Parameter() const;
 
   // The decoders that were fitted, then those held out: float32 [n + h, d] of length 1. FAILED_PRECONDITION /
   // TENSOR_MISSING where it was imported and has none; TENSOR_SHAPE_MISMATCH, TENSOR_NOT_FINITE.
   absl::StatusOr<at::Tensor> Directions() const;
   // int64 [n + h]: their features. Errors likewise.
   absl::StatusOr<at::Tensor> Features() const;
+  // int64 [h]: features that it was not fitted on. Errors likewise.
+  absl::StatusOr<at::Tensor> HeldOutFeatures() const;
   // The row of a feature. FEATURE_OUT_OF_RANGE where it is not among them; and those of Features.
   absl::StatusOr<int64_t> RowOf(int64_t feature) const;
   // What the decoders are made of. CONFIG_INVALID in form gram, which has no codes; likewise, and those of

@@ -16,6 +16,7 @@
 #include "lib/tensor_io/content_hash.h"
 #include "server/factorization_files/factorization_tensors.h"
 #include "server/jobs/artifact_description.h"
+#include "server/runtime/spec_checks.h"
 #include "server/uploads/import_upload.h"
 
 namespace superpose {
@@ -60,7 +61,8 @@ absl::StatusOr<v1::Factorization> FactorizationImporter::ImportNew(const v1::Imp
                                               kCopiesOfReference, "importing this factorization"));
   SUPERPOSE_ASSIGN_OR_RETURN(Content content, is_reference ? ReadReference(path) : ReadOwnForm(path));
   content.facts.set_owner(owner);
-  *content.facts.mutable_labels() = request.labels();
+  for (const auto& [key, value] : request.labels()) (*content.facts.mutable_labels())[key] = value;
+  SUPERPOSE_RETURN_IF_ERROR(CheckLabels(content.facts.labels()));
   return parts_.factorizations->AddImported(std::move(content.facts), content.tensors, id, parts_.clock->Now());
 }
 

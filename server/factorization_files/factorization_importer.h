@@ -13,8 +13,8 @@
 
 namespace superpose {
 
-// Makes factorizations of uploaded files: our own safetensors, which come back with all that they hold, and the
-// reference's .pt, of which there are only factors. No model need be loaded. Thread-safe; blocks on disk and runs
+// Makes factorizations of uploaded files: our own safetensors, which come back with all that they hold, labels too, and
+// the reference's .pt, of which there are only factors. No model need be loaded. Thread-safe; blocks on disk and runs
 // LibTorch: on a loading thread.
 class FactorizationImporter {
  public:
@@ -28,8 +28,8 @@ class FactorizationImporter {
   explicit FactorizationImporter(const Parts& parts) : parts_(parts) {}
 
   // The upload is gone afterwards. Errors: those of UploadStore::PathOf, ReadReferenceFactors, SafetensorsFile::Open,
-  // ReadDescription and CheckFactorizationTensors; FILE_CORRUPT when the tensors are not those that were described;
-  // REQUEST_ID_REUSED; MEMORY_EXCEEDED.
+  // ReadDescription, CheckFactorizationTensors and CheckLabels (the file's and the request's, which go first);
+  // FILE_CORRUPT when the tensors are not those that were described; REQUEST_ID_REUSED; MEMORY_EXCEEDED.
   absl::StatusOr<v1::Factorization> Import(const v1::ImportFactorizationRequest& request, const std::string& owner);
 
  private:

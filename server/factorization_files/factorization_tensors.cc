@@ -64,16 +64,18 @@ int64_t SizeOf(const TensorMap& tensors, const std::string& name, int64_t dim) {
   return found == tensors.end() || found->second.dim() <= dim ? 0 : found->second.size(dim);
 }
 
-absl::StatusOr<Sizes> SizesOf(const v1::Factorization& factorization, const TensorMap& tensors) {
+absl::Status CheckSize(const char* name, int64_t size, int64_t least) {
   constexpr int64_t kMost = std::numeric_limits<int32_t>::max();
-  for (const int64_t size : {factorization.factors(), factorization.width()}) {
-    if (size < 1 || size > kMost)
-      return InvalidArgument(reason::kFileCorrupt, "it says that it has ", size, " factors");
-  }
-  for (const int64_t size : {factorization.decoders(), factorization.held_out_decoders()}) {
-    if (size < 0 || size > kMost)
-      return InvalidArgument(reason::kFileCorrupt, "it says that it has ", size, " decoders");
-  }
+  if (size >= least && size <= kMost) return absl::OkStatus();
+  return InvalidArgument(reason::kFileCorrupt, "by the file's description ", name, " is ", size, ": it must be ", least,
+                         " .. ", kMost);
+}
+
+absl::StatusOr<Sizes> SizesOf(const v1::Factorization& factorization, const TensorMap& tensors) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckSize("factors", factorization.factors(), 1));
+  SUPERPOSE_RETURN_IF_ERROR(CheckSize("width", factorization.width(), 1));
+  SUPERPOSE_RETURN_IF_ERROR(CheckSize("decoders", factorization.decoders(), 0));
+  SUPERPOSE_RETURN_IF_ERROR(CheckSize("held_out_decoders", factorization.held_out_decoders(), 0));
   const int64_t codes = SizeOf(tensors, "code_factors", 1);
   if (codes > kMostFactorCodes) {
     return InvalidArgument(reason::kTensorShapeMismatch, "code_factors has ", codes, " codes a decoder: at most ",
@@ -102,16 +104,33 @@ absl::Status CheckForm(const TensorForm& form, const Sizes& sizes, const at::Ten
                          "], but by the description it has [", absl::StrJoin(shape, ", "), "]");
 }
 
-// The first row whose length is not 1.
-std::optional<int64_t> OtherLength(const at::Tensor& rows) {
-  constexpr double kRounding = 1e-3;
-  const RowBlocks blocks(rows.size(0), rows.size(1), kUnitEntries);
+constexpr double kRounding = 1e-3;
+
+// The first row of a matrix of this shape that is bad: is_bad(start, length) is bool [length], of a block of rows.
+template <typename IsBad>
+std::optional<int64_t> FirstBadRow(at::IntArrayRef shape, const IsBad& is_bad) {
+  const RowBlocks blocks(shape[0], shape[1], kUnitEntries);
   for (int64_t block = 0; block < blocks.count(); ++block) {
-    const at::Tensor lengths = rows.narrow(0, blocks.start(block), blocks.length(block)).norm(2, at::IntArrayRef{1});
-    const at::Tensor bad = lengths.sub(1).abs().gt(kRounding).nonzero();
+    const at::Tensor bad = is_bad(blocks.start(block), blocks.length(block)).nonzero();
     if (bad.size(0) > 0) return blocks.start(block) + bad[0][0].item<int64_t>();
   }
   return std::nullopt;
+}
+
+// The first row whose length is not 1.
+std::optional<int64_t> OtherLength(const at::Tensor& rows) {
+  return FirstBadRow(rows.sizes(), [&](int64_t start, int64_t length) {
+    return rows.narrow(0, start, length).norm(2, at::IntArrayRef{1}).sub(1).abs().gt(kRounding);
+  });
+}
+
+// The first row of the parameter that does not point where its factor does; one of length 0 points nowhere.
+std::optional<int64_t> OtherDirection(const at::Tensor& parameter, const at::Tensor& factors) {
+  return FirstBadRow(parameter.sizes(), [&](int64_t start, int64_t length) {
+    const at::Tensor rows = parameter.narrow(0, start, length).to(at::kDouble);
+    const at::Tensor units = rows / rows.norm(2, at::IntArrayRef{1}, /*keepdim=*/true);
+    return (units - factors.narrow(0, start, length)).abs().amax(1).le(kRounding).logical_not();
+  });
 }
 
 // Of integers, from `low` to below `end`.
@@ -141,6 +160,14 @@ absl::Status CheckValues(const TensorForm& form, const Sizes& sizes, const at::T
   return InvalidArgument(reason::kConfigInvalid, "row ", *row, " of ", form.name, " has another length than 1");
 }
 
+// The one as a start, the other in questions: they must be the same factors.
+absl::Status CheckAreTheSame(const at::Tensor& parameter, const at::Tensor& factors) {
+  const std::optional<int64_t> row = OtherDirection(parameter, factors);
+  if (!row.has_value()) return absl::OkStatus();
+  return InvalidArgument(reason::kConfigInvalid, "row ", *row, " of parameter, scaled to length 1, is not row ", *row,
+                         " of factors");
+}
+
 absl::Status CheckNothingElse(const TensorMap& tensors) {
   for (const auto& [name, tensor] : tensors) {
     bool known = false;
@@ -165,7 +192,7 @@ absl::Status CheckFactorizationTensors(const v1::Factorization& factorization, c
     SUPERPOSE_RETURN_IF_ERROR(CheckForm(form, sizes, found->second));
     SUPERPOSE_RETURN_IF_ERROR(CheckValues(form, sizes, found->second));
   }
-  return absl::OkStatus();
+  return CheckAreTheSame(tensors.at("parameter"), tensors.at("factors"));
 }
 
 }  // namespace superpose

@@ -28,7 +28,7 @@ absl::StatusOr<bool> AnalysisWork::RunSlice(const Budget& budget) {
   bool done = false;
   do {
     SUPERPOSE_ASSIGN_OR_RETURN(done, analysis_->RunUnit());
-  } while (!done && !budget.Exhausted());
+  } while (!done && !analysis_->NextIsLong() && !budget.Exhausted());
   if (!done) return false;
   SUPERPOSE_ASSIGN_OR_RETURN(answer_, analysis_->Take());
   return true;

@@ -64,7 +64,8 @@ class ArtifactTable {
     });
   }
 
-  // Newest first; only rows whose `column` has that value, if one is named. INVALID_ARGUMENT / PAGE_TOKEN_INVALID.
+  // Newest first, at most kMostPageBytes; only rows whose `column` has that value, if one is named. INVALID_ARGUMENT /
+  // PAGE_TOKEN_INVALID.
   absl::StatusOr<ArtifactPage<Message>> List(int64_t page_size, const std::string& page_token,
                                              const std::string& column = "", const std::string& value = "") const {
     SUPERPOSE_ASSIGN_OR_RETURN(const int64_t before, SequenceBefore(page_token));
@@ -74,12 +75,14 @@ class ArtifactTable {
     return database_->Transact([&](sqlite3* connection) -> absl::StatusOr<ArtifactPage<Message>> {
       Statement select(connection, sql, before, value, size + 1);
       ArtifactPage<Message> page;
-      int64_t last = 0;
+      int64_t last = 0, bytes = 0;
       while (true) {
         SUPERPOSE_ASSIGN_OR_RETURN(const bool more, select.Step());
         if (!more) return page;
-        if (static_cast<int64_t>(page.items.size()) == size) break;
         SUPERPOSE_ASSIGN_OR_RETURN(Message item, Read(select));
+        const auto item_bytes = static_cast<int64_t>(item.ByteSizeLong());
+        if (PageIsFull(page.items.size(), size, bytes, item_bytes)) break;
+        bytes += item_bytes;
         page.items.push_back(std::move(item));
         last = select.Int(1);
       }

@@ -239,10 +239,8 @@ absl::StatusOr<std::vector<v1::Snapshot>> DurableJobManager::SnapshotsLeftBy(con
 // What the job made is not lost to a disk that is full for a while: it is stored later, by the next server at the
 // latest.
 bool DurableJobManager::AttendToDone(Entry& entry) {
-  if (entry.pause > absl::ZeroDuration()) {
-    if (entry.job->Snapshot().cancel_requested()) return Settle(entry, Cancelled());
-    if (!draining() && parts_.clock->Now() < entry.next_try) return false;
-  }
+  if (entry.job->Snapshot().cancel_requested()) return Settle(entry, Cancelled());
+  if (entry.pause > absl::ZeroDuration() && !draining() && parts_.clock->Now() < entry.next_try) return false;
   auto result = CatchTorch([&] { return entry.job->work().Finish(KeepWritingOf(entry)); });
   if (result.ok()) return Settle(entry, {.state = v1::JOB_STATE_SUCCEEDED, .result = *std::move(result)});
   if (!MayPass(result.status())) return Settle(entry, FailedWith(result.status()));
@@ -362,6 +360,7 @@ absl::Status DurableJobManager::StartJob(const std::string& name,
   const absl::Status made = work.status();
   auto job = std::make_shared<RunningJob>(
       *claim, made.ok() ? *std::move(work) : nullptr, parts_.clock,
+      RunningJob::Place{.device = parts_.executor, .lane = options_.lane},
       RunningJob::Callbacks{.on_halt = [this] { Wake(); },
                             .on_progress = [this](const v1::Job& live) { watchers_.Notify(live); }});
   Entry entry{.job = job, .last_checkpoint = now, .outcome = std::nullopt, .memory = memory.value_or(nullptr)};

@@ -17,6 +17,7 @@
 #include "server/jobs/job_policy.h"
 #include "server/jobs/job_watchers.h"
 #include "server/jobs/running_job.h"
+#include "server/runtime/long_lane.h"
 
 namespace superpose {
 
@@ -31,6 +32,8 @@ class DurableJobManager final : public JobManager {
     absl::Duration heartbeat_interval = absl::Seconds(10);
     absl::Duration lease = absl::Seconds(60);
     absl::Duration shortest_pause = absl::Seconds(1);  // after what a job made could not be stored
+    LongLane* lane =
+        nullptr;  // for slices that take long; null: the device's thread runs them. Must outlive the manager
     std::function<absl::StatusOr<std::unique_ptr<JobWork>>(const v1::Job&, const JobParts&)> make_work = MakeJobWork;
     std::function<absl::StatusOr<MemoryEstimate>(const v1::Job&, const JobParts&)> estimate_memory = EstimateJobMemory;
   };

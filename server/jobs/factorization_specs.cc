@@ -1,14 +1,19 @@
 #include "server/jobs/factorization_specs.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/error.h"
 #include "lib/base/status_macros.h"
+#include "lib/base/torch_guard.h"
 #include "server/analysis/direction_rows.h"
+#include "server/analysis/stored_factorization.h"
 #include "server/runtime/memory_budget.h"
 #include "server/runtime/reasons.h"
+#include "server/runtime/spec_checks.h"
 
 namespace superpose {
 namespace {
@@ -32,15 +37,29 @@ absl::Status ResolveEnums(v1::FactorizationSpec* spec) {
   return absl::OkStatus();
 }
 
+// One that is there twice could be fitted and held out.
+absl::Status CheckNamedOnce(const at::Tensor& features) {
+  return CatchTorch([&]() -> absl::Status {
+    const at::Tensor sorted = std::get<0>(features.sort());
+    const at::Tensor twice = sorted.diff().eq(0).nonzero();
+    if (twice.numel() == 0) return absl::OkStatus();
+    return InvalidArgument(reason::kConfigInvalid, "directions name feature ",
+                           sorted[twice[0][0].item<int64_t>()].item<int64_t>(), " twice");
+  });
+}
+
 absl::StatusOr<DirectionShape> ResolveDecoders(const AnalysisSources& sources, v1::DirectionSource* directions) {
   if (!directions->factorization().empty()) {
     return InvalidArgument(reason::kConfigInvalid, "directions are the factors of ", directions->factorization(),
                            ": decoders are factorized, name a transcoder or a snapshot");
   }
-  SUPERPOSE_ASSIGN_OR_RETURN(const DirectionShape shape, ResolveDirections(sources, directions));
-  if (shape.rows >= 2) return shape;
-  return FailedPrecondition(reason::kEmptySelection, "directions choose ", shape.rows,
-                            " decoders; it takes 2 or more to factorize");
+  SUPERPOSE_ASSIGN_OR_RETURN(DirectionShape shape, ResolveDirections(sources, directions));
+  if (shape.rows < 2) {
+    return FailedPrecondition(reason::kEmptySelection, "directions choose ", shape.rows,
+                              " decoders; it takes 2 or more to factorize");
+  }
+  SUPERPOSE_RETURN_IF_ERROR(CheckNamedOnce(shape.ids));
+  return shape;
 }
 
 // The factorization to begin with; nothing without one.
@@ -59,17 +78,17 @@ absl::StatusOr<std::optional<v1::Factorization>> FindStart(const AnalysisSources
   return start;
 }
 
-// 0 where the share is none: such a spec is refused.
-int64_t HeldOut(const v1::FactorizationSpec& spec, int64_t decoders) {
-  if (!(spec.held_out_share() >= 0 && spec.held_out_share() < 1)) return 0;
-  const auto share = static_cast<int64_t>(spec.held_out_share() * static_cast<double>(decoders));
-  return std::clamp<int64_t>(share, 0, std::max<int64_t>(0, decoders - 2));
+// How many decoders are.
+absl::StatusOr<int64_t> CountHeldOut(const AnalysisSources& sources, const v1::FactorizationSpec& spec,
+                                     const DirectionShape& shape) {
+  SUPERPOSE_ASSIGN_OR_RETURN(const at::Tensor may, MayHoldOut(sources, spec, shape.ids));
+  const int64_t count = HeldOutCount(shape.rows, spec.held_out_share());
+  return may.defined() ? std::min(count, may.numel()) : count;
 }
 
-// What depends on the decoders.
-void FillSizes(const std::optional<v1::Factorization>& start, int64_t decoders, v1::FactorizationSpec* spec) {
+// What depends on how many decoders are fitted.
+void FillSizes(const std::optional<v1::Factorization>& start, int64_t fitted, v1::FactorizationSpec* spec) {
   constexpr int64_t kStepsOfAnEpoch = 10;  // at least, where there are so many decoders
-  const int64_t fitted = decoders - HeldOut(*spec, decoders);
   const int64_t batch = std::clamp<int64_t>(fitted / kStepsOfAnEpoch, 1, FactorizerConfig().batch_size);
   if (!spec->has_batch_size()) spec->set_batch_size(static_cast<int32_t>(batch));
   const int64_t standard = std::clamp<int64_t>(fitted / 2, 1, kMostFactorsByDefault);
@@ -89,9 +108,10 @@ void FillDefaults(v1::FactorizationSpec* spec) {
   if (!spec->has_weight_decay()) spec->set_weight_decay(config.weight_decay);
   if (!spec->has_adam_eps()) spec->set_adam_eps(config.adam_eps);
   if (!spec->has_seed()) spec->set_seed(config.seed);
-  if (!spec->has_held_out_share()) spec->set_held_out_share(standard.held_out_share);
+  const bool has_start = !spec->start().empty();
+  if (!spec->has_held_out_share()) spec->set_held_out_share(has_start ? 0 : standard.held_out_share);
   if (!spec->has_stability_runs()) {
-    spec->set_stability_runs(spec->start().empty() ? static_cast<int32_t>(standard.stability_runs) : 0);
+    spec->set_stability_runs(has_start ? 0 : static_cast<int32_t>(standard.stability_runs));
   }
   if (!spec->has_duplicate_cosine()) spec->set_duplicate_cosine(standard.duplicate_cosine);
 }
@@ -101,20 +121,40 @@ void FillDefaults(v1::FactorizationSpec* spec) {
 absl::StatusOr<v1::FactorizationSpec> ResolveFactorizationSpec(const AnalysisSources& sources,
                                                                v1::FactorizationSpec spec) {
   SUPERPOSE_RETURN_IF_ERROR(ResolveEnums(&spec));
+  SUPERPOSE_RETURN_IF_ERROR(CheckLabels(spec.labels()));
   SUPERPOSE_ASSIGN_OR_RETURN(const DirectionShape shape, ResolveDecoders(sources, spec.mutable_directions()));
   SUPERPOSE_ASSIGN_OR_RETURN(const auto start, FindStart(sources, spec, shape.width));
   FillDefaults(&spec);
-  FillSizes(start, shape.rows, &spec);
+  SUPERPOSE_ASSIGN_OR_RETURN(const int64_t held_out, CountHeldOut(sources, spec, shape));
+  FillSizes(start, shape.rows - held_out, &spec);
   SUPERPOSE_RETURN_IF_ERROR(ValidateFactorizationRunConfig(FactorizationRunConfigOf(spec), start.has_value()));
   return spec;
 }
 
+absl::StatusOr<at::Tensor> MayHoldOut(const AnalysisSources& sources, const v1::FactorizationSpec& spec,
+                                      const at::Tensor& features) {
+  if (spec.start().empty() || !(spec.held_out_share() > 0)) return at::Tensor();
+  SUPERPOSE_ASSIGN_OR_RETURN(const auto start, StoredFactorization::Open(sources.factorizations, spec.start()));
+  const absl::StatusOr<at::Tensor> unseen = start->HeldOutFeatures();
+  if (ReasonOf(unseen.status()) == reason::kTensorMissing) {
+    return InvalidArgument(reason::kConfigInvalid, "held_out_share is ", spec.held_out_share(), ", but ", spec.start(),
+                           " does not say what it was fitted on: leave held_out_share out");
+  }
+  SUPERPOSE_RETURN_IF_ERROR(unseen.status());
+  return CatchTorch([&]() -> absl::StatusOr<at::Tensor> {
+    at::Tensor may = at::isin(features, *unseen).nonzero().squeeze(1);
+    if (may.numel() > 0) return may;
+    return InvalidArgument(reason::kConfigInvalid, "held_out_share is ", spec.held_out_share(), ", but none of the ",
+                           features.numel(), " decoders was held out of ", spec.start(),
+                           ": what it was fitted on tells nothing of others. Leave held_out_share out");
+  });
+}
+
 absl::Status CheckFactorizationDirections(const AnalysisSources& sources, const v1::FactorizationSpec& spec) {
-  SUPERPOSE_ASSIGN_OR_RETURN(const DirectionRows directions, ReadDirections(sources, spec.directions()));
-  if (directions.rows.size(0) >= 2) return absl::OkStatus();
-  return FailedPrecondition(reason::kEmptySelection, "of the decoders that directions choose ", directions.rows.size(0),
-                            " is left, and ", directions.undefined,
-                            " are not defined; it takes 2 or more to factorize");
+  SUPERPOSE_ASSIGN_OR_RETURN(const DirectionCount count, CountDirections(sources, spec.directions(), /*enough=*/2));
+  if (count.defined >= 2) return absl::OkStatus();
+  return FailedPrecondition(reason::kEmptySelection, "of the decoders that directions choose ", count.defined,
+                            " is left, and ", count.undefined, " are not defined; it takes 2 or more to factorize");
 }
 
 FactorizationRunConfig FactorizationRunConfigOf(const v1::FactorizationSpec& spec) {
@@ -143,7 +183,9 @@ absl::StatusOr<FactorizationJobEstimate> EstimateFactorizationJob(const Analysis
   SUPERPOSE_ASSIGN_OR_RETURN(const DirectionShape shape, ResolveDirections(sources, &directions));
   FactorizationJobEstimate estimate;
   estimate.memory = EstimateFactorizationRun(FactorizationRunConfigOf(spec), shape.rows, shape.width);
-  estimate.held_out_decoders = HeldOut(spec, shape.rows);
+  const int64_t reading = shape.rows * shape.width * kFloatBytes + shape.reading_bytes;
+  estimate.memory.peak_bytes = std::max(estimate.memory.peak_bytes, reading);
+  SUPERPOSE_ASSIGN_OR_RETURN(estimate.held_out_decoders, CountHeldOut(sources, spec, shape));
   estimate.decoders = shape.rows - estimate.held_out_decoders;
   return estimate;
 }
@@ -166,7 +208,7 @@ std::string FactorizationThatFits(const AnalysisSources& sources, const v1::Fact
   const int64_t batch = LargestThatFits(spec.batch_size(), room, [&](int64_t size) { return bytes_with(least, size); });
   if (batch > 0) return absl::StrCat("batch_size ", batch, " with factors ", least, " would fit");
   return absl::StrCat("factors ", least, " with batch_size 1 take ", BytesInWords(bytes_with(least, 1)),
-                      " already: take fewer decoders, unload something, or raise memory_limit_bytes");
+                      " already: take fewer decoders or epochs, unload something, or raise memory_limit_bytes");
 }
 
 }  // namespace superpose

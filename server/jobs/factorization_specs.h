@@ -2,6 +2,8 @@
 // so that what is queued says all.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <string>
 
@@ -15,13 +17,19 @@
 namespace superpose {
 
 // Fills in every default. Errors: those of ResolveDirections; EMPTY_SELECTION (fewer than 2 decoders); CONFIG_INVALID
-// by the field of FactorizationSpec; of `start` those of FactorizationStore::Get, and TENSOR_SHAPE_MISMATCH when its
-// width is another. Blocks on disk. What the directions themselves hold is not looked at: CheckFactorizationDirections
-// does.
+// by the field of FactorizationSpec, and for a feature that is named twice; those of CheckLabels and MayHoldOut; of
+// `start` those of FactorizationStore::Get, and TENSOR_SHAPE_MISMATCH when its width is another. Blocks on disk. What
+// the directions themselves hold is not looked at: CheckFactorizationDirections does.
 absl::StatusOr<v1::FactorizationSpec> ResolveFactorizationSpec(const AnalysisSources& sources,
                                                                v1::FactorizationSpec spec);
 
-// Reads the decoders of a resolved spec, which takes as much memory as they do. The errors of ReadDirections:
+// Of a spec that has a start and yet holds decoders out: which of `features` (int64 [n]) may be, by index, for the
+// start was not fitted on them: those that it held out too. Undefined for any other spec. CONFIG_INVALID where there
+// are none, or the start does not say; those of StoredFactorization::Open. Blocks on disk.
+absl::StatusOr<at::Tensor> MayHoldOut(const AnalysisSources& sources, const v1::FactorizationSpec& spec,
+                                      const at::Tensor& features);
+
+// Looks at the decoders of a resolved spec, block by block, as CountDirections. The errors of ReadDirections:
 // CONFIG_INVALID (a decoder of length 0, by its feature), TENSOR_NOT_FINITE, EMPTY_SELECTION (fewer than 2 are left),
 // ..
 absl::Status CheckFactorizationDirections(const AnalysisSources& sources, const v1::FactorizationSpec& spec);

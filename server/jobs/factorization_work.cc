@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/status_macros.h"
 #include "lib/base/torch_guard.h"
+#include "server/analysis/stored_factorization.h"
 #include "server/jobs/factorization_quality.h"
 #include "server/jobs/factorization_specs.h"
 #include "server/jobs/restore_checkpoint.h"
@@ -18,25 +19,35 @@ namespace {
 // W to begin with; undefined without a start.
 absl::StatusOr<at::Tensor> ReadStart(FactorizationStore* factorizations, const std::string& start) {
   if (start.empty()) return at::Tensor();
-  SUPERPOSE_ASSIGN_OR_RETURN(const SafetensorsFile file, factorizations->Open(start));
-  return file.Tensor("parameter");
+  SUPERPOSE_ASSIGN_OR_RETURN(const auto stored, StoredFactorization::Open(factorizations, start));
+  return stored->Parameter();
 }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<JobWork>> FactorizationWork::Create(const v1::Job& job, const JobParts& parts) {
   v1::DirectionSource directions = job.factorize_decoders().directions();
-  SUPERPOSE_RETURN_IF_ERROR(ResolveDirections(SourcesOf(parts), &directions).status());
-  return std::unique_ptr<JobWork>(new FactorizationWork(job, parts));
+  SUPERPOSE_ASSIGN_OR_RETURN(std::unique_ptr<DirectionReader> reader,
+                             DirectionReader::Open(SourcesOf(parts), &directions));
+  return std::unique_ptr<JobWork>(new FactorizationWork(job, parts, std::move(reader)));
 }
 
-FactorizationWork::FactorizationWork(const v1::Job& job, const JobParts& parts)
-    : job_(job), parts_(parts), checkpoints_(parts.folder->FolderOf(job.name())) {}
+FactorizationWork::FactorizationWork(const v1::Job& job, const JobParts& parts, std::unique_ptr<DirectionReader> reader)
+    : job_(job), parts_(parts), checkpoints_(parts.folder->FolderOf(job.name())), reader_(std::move(reader)) {}
+
+absl::StatusOr<bool> FactorizationWork::ReadOn(const Budget& budget) {
+  do {
+    SUPERPOSE_RETURN_IF_ERROR(reader_->RunUnit(units_read_++));
+  } while (units_read_ < reader_->units() && !budget.Exhausted());
+  return units_read_ == reader_->units();
+}
 
 absl::Status FactorizationWork::StartRun() {
   FactorizationRunInputs inputs;
   SUPERPOSE_ASSIGN_OR_RETURN(inputs.start, ReadStart(parts_.factorizations, spec().start()));
-  SUPERPOSE_ASSIGN_OR_RETURN(directions_, ReadDirections(SourcesOf(parts_), spec().directions()));
+  SUPERPOSE_ASSIGN_OR_RETURN(directions_, reader_->Take());
+  reader_.reset();
+  SUPERPOSE_ASSIGN_OR_RETURN(inputs.may_hold_out, MayHoldOut(SourcesOf(parts_), spec(), directions_.ids));
   inputs.directions = std::exchange(directions_.rows, at::Tensor());
   SUPERPOSE_ASSIGN_OR_RETURN(std::unique_ptr<FactorizationRun> run,
                              FactorizationRun::Create(std::move(inputs), FactorizationRunConfigOf(spec())));
@@ -52,7 +63,8 @@ absl::Status FactorizationWork::StartRun() {
 
 absl::StatusOr<bool> FactorizationWork::RunSlice(const Budget& budget) {
   if (run_ != nullptr) return run_->RunSlice(budget);
-  SUPERPOSE_RETURN_IF_ERROR(StartRun());
+  SUPERPOSE_ASSIGN_OR_RETURN(const bool all_read, ReadOn(budget));
+  if (all_read) SUPERPOSE_RETURN_IF_ERROR(StartRun());
   return false;
 }
 
@@ -60,8 +72,9 @@ WorkReport FactorizationWork::Report() const {
   WorkReport report;
   report.progress.set_unit("steps");
   if (run_ == nullptr) return report;
-  report.progress.set_done(run_->steps_done());
-  report.progress.set_total(run_->steps_total());
+  // What is measured after the last step counts too: it may take as long as many of them.
+  report.progress.set_done(run_->steps_done() + run_->parts_measured());
+  report.progress.set_total(run_->steps_total() + run_->parts_to_measure());
   if (run_->fits() > 1) report.metrics["fit"] = static_cast<double>(run_->fit());
   const std::optional<FactorizerLoss> loss = run_->newest_loss();
   if (!loss.has_value()) return report;
@@ -88,6 +101,9 @@ absl::StatusOr<v1::Factorization> FactorizationWork::Describe() const {
   *factorization.mutable_provenance() = directions_.provenance;
   factorization.set_layer(static_cast<int32_t>(directions_.layer));
   *factorization.mutable_spec() = spec();
+  // The tensor `feature` has them: a list of factorizations must not.
+  v1::DirectionSource& directions = *factorization.mutable_spec()->mutable_directions();
+  if (directions.features().has_ids()) directions.mutable_features()->mutable_ids()->clear_values();
   factorization.set_decoders(run_->split().fitted.size(0));
   factorization.set_held_out_decoders(run_->split().held_out.size(0));
   factorization.set_undefined_decoders(directions_.undefined);

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "lib/factorization/factorization_run.h"
 #include "lib/tensor_io/safetensors.h"
+#include "server/analysis/direction_reader.h"
 #include "server/analysis/direction_rows.h"
 #include "server/jobs/checkpoint_files.h"
 #include "server/jobs/job_parts.h"
@@ -27,8 +28,10 @@ class FactorizationWork final : public JobWork {
   absl::StatusOr<v1::Job> Finish(const KeepWriting& keep_writing) override;
 
  private:
-  FactorizationWork(const v1::Job& job, const JobParts& parts);
+  FactorizationWork(const v1::Job& job, const JobParts& parts, std::unique_ptr<DirectionReader> reader);
   const v1::FactorizationSpec& spec() const { return job_.factorize_decoders(); }
+  // Reads directions; true once all are read.
+  absl::StatusOr<bool> ReadOn(const Budget& budget);
   absl::Status StartRun();
   absl::StatusOr<v1::Factorization> Describe() const;
   absl::StatusOr<TensorMap> Tensors() const;
@@ -36,8 +39,10 @@ class FactorizationWork final : public JobWork {
   const v1::Job job_;
   const JobParts parts_;
   const CheckpointFiles checkpoints_;
-  DirectionRows directions_;               // from the first slice on, without the rows
-  std::unique_ptr<FactorizationRun> run_;  // null until the first slice
+  std::unique_ptr<DirectionReader> reader_;  // null once all directions are read
+  int64_t units_read_ = 0;
+  DirectionRows directions_;               // from then on, without the rows
+  std::unique_ptr<FactorizationRun> run_;  // null until then
   int64_t written_steps_ = 0;              // of the newest checkpoint
 };
 

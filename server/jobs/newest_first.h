@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -24,5 +25,14 @@ inline absl::StatusOr<int64_t> SequenceBefore(const std::string& page_token) {
 
 // What a store takes for a page, whatever it is asked for.
 inline int64_t BoundedPageSize(int64_t page_size) { return std::clamp<int64_t>(page_size, 1, 10'000); }
+
+// A page ends where the next item would make it longer than this, so that it goes into a message: gRPC's own clients
+// take 4 MiB unless they are told otherwise. An item that is longer by itself is a page.
+inline constexpr int64_t kMostPageBytes = int64_t{3} << 20;
+
+// Whether so many items are a whole page, or those so far and the next would be too many bytes.
+inline bool PageIsFull(size_t items, int64_t page_size, int64_t bytes, int64_t next_bytes) {
+  return static_cast<int64_t>(items) == page_size || (items > 0 && bytes + next_bytes > kMostPageBytes);
+}
 
 }  // namespace superpose

@@ -101,12 +101,14 @@ absl::StatusOr<JobPage> SqliteJobStore::List(const JobFilter& filter, int64_t pa
                      before, MaskOf(filter.states), filter.owner, size + 1);
     constexpr int kSequence = 13;  // behind kJobColumns
     JobPage page;
-    int64_t last = 0;
+    int64_t last = 0, bytes = 0;
     while (true) {
       SUPERPOSE_ASSIGN_OR_RETURN(const bool more, select.Step());
       if (!more) return page;
-      if (static_cast<int64_t>(page.jobs.size()) == size) break;
       SUPERPOSE_ASSIGN_OR_RETURN(v1::Job job, ReadJob(select));
+      const auto job_bytes = static_cast<int64_t>(job.ByteSizeLong());
+      if (PageIsFull(page.jobs.size(), size, bytes, job_bytes)) break;
+      bytes += job_bytes;
       page.jobs.push_back(std::move(job));
       last = select.Int(kSequence);
     }

@@ -11,6 +11,16 @@ absl::Status CheckCount(absl::string_view field, int64_t value, int64_t most) {
   return InvalidArgument(reason::kConfigInvalid, field, " is ", value, ": it must be 1 .. ", most);
 }
 
+absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& labels) {
+  size_t bytes = 0;
+  for (const auto& [key, value] : labels) bytes += key.size() + value.size();
+  if (labels.size() <= static_cast<size_t>(kMostLabels) && bytes <= static_cast<size_t>(kMostLabelBytes)) {
+    return absl::OkStatus();
+  }
+  return InvalidArgument(reason::kConfigInvalid, "labels are ", labels.size(), " with ", bytes, " bytes: at most ",
+                         kMostLabels, " with ", kMostLabelBytes, " bytes are kept");
+}
+
 absl::Status CheckContextLength(const LoadedModel& model, int64_t context_length) {
   const int64_t longest = model.model->config().n_positions;
   if (context_length >= 2 && context_length <= longest) return absl::OkStatus();

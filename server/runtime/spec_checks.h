@@ -1,7 +1,10 @@
 // Checks and defaults that the specs of all jobs share.
 #pragma once
 
+#include <google/protobuf/map.h>
+
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -18,6 +21,12 @@ inline constexpr int64_t kMostSequences = 65536;
 
 // CONFIG_INVALID unless it is 1 .. most.
 absl::Status CheckCount(absl::string_view field, int64_t value, int64_t most);
+
+// Words that a caller gives what is stored. Every list shows them: they must not make one longer than a message.
+// CONFIG_INVALID for more than kMostLabels, or more than kMostLabelBytes of keys and values together.
+inline constexpr int64_t kMostLabels = 64;
+inline constexpr int64_t kMostLabelBytes = int64_t{8} << 10;
+absl::Status CheckLabels(const google::protobuf::Map<std::string, std::string>& labels);
 
 // CONFIG_INVALID under 2; CONTEXT_EXCEEDED beyond what the model takes.
 absl::Status CheckContextLength(const LoadedModel& model, int64_t context_length);

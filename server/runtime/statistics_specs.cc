@@ -150,6 +150,7 @@ absl::StatusOr<TrainingHandles> FindStatisticsHandles(const ModelRegistry& regis
 absl::StatusOr<v1::StatisticsSpec> ResolveStatisticsSpec(const ModelRegistry& registry,
                                                          const std::vector<v1::Midcoder>& midcoders,
                                                          v1::StatisticsSpec spec) {
+  SUPERPOSE_RETURN_IF_ERROR(CheckLabels(spec.labels()));
   SUPERPOSE_ASSIGN_OR_RETURN(const TrainingHandles handles, FindStatisticsHandles(registry, spec, midcoders));
   for (int i = 0; i < spec.transcoders_size(); ++i) spec.set_transcoders(i, handles.transcoders[i]->name);
   SUPERPOSE_ASSIGN_OR_RETURN(const v1::GateSource gate, ResolveGate(spec.gate(), !midcoders.empty()));

@@ -24,7 +24,18 @@ absl::Status CheckCall(AnalysisCall which, const v1::AnalysisSpec& spec) {
                          "FactorizationService.AnalyzeDirections");
 }
 
+// A list of ids of the widest transcoders takes a tenth of it.
+constexpr size_t kMostSpecBytes = size_t{4} << 20;
+
 }  // namespace
+
+absl::Status AnalysisDesk::CheckSize(const google::protobuf::Message& spec) {
+  const size_t bytes = spec.ByteSizeLong();
+  if (bytes <= kMostSpecBytes) return absl::OkStatus();
+  return InvalidArgument(reason::kConfigInvalid, "the spec takes ", BytesInWords(static_cast<int64_t>(bytes)),
+                         ", and may take ", BytesInWords(kMostSpecBytes),
+                         ": name fewer features by their ids, or a range, a band or the top n");
+}
 
 absl::Status AnalysisDesk::SubmitJob(const v1::Job& as_sent, const StoredAnalysis& analysis, const Reply& reply) const {
   const auto resolve = [&](v1::Job job) -> absl::StatusOr<v1::Job> {
@@ -41,6 +52,7 @@ absl::Status AnalysisDesk::SubmitJob(const v1::Job& as_sent, const StoredAnalysi
 absl::Status AnalysisDesk::Answer(AnalysisCall which, const std::shared_ptr<UnaryCall>& call, const Question& question,
                                   const Reply& reply) const {
   SUPERPOSE_RETURN_IF_ERROR(CheckCall(which, question.spec));
+  SUPERPOSE_RETURN_IF_ERROR(CheckSize(question.spec));
   v1::Job as_sent;
   as_sent.set_owner(call->user());
   as_sent.set_request_id(question.request_id);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <google/protobuf/message.h>
+
 #include <functional>
 #include <memory>
 #include <string>
@@ -11,6 +13,7 @@
 #include "server/jobs/job_store.h"
 #include "server/runtime/device_executor.h"
 #include "server/runtime/memory_budget.h"
+#include "server/runtime/worker.h"
 #include "server/services/call.h"
 #include "superpose/v1/analysis.pb.h"
 #include "superpose/v1/job.pb.h"
@@ -34,13 +37,20 @@ class AnalysisDesk {
     JobManager* jobs = nullptr;
     JobStore* job_store = nullptr;
     DeviceExecutor* executor = nullptr;
+    Worker* worker = nullptr;  // which opens what questions are asked of
   };
   explicit AnalysisDesk(const Parts& parts) : parts_(parts) {}
 
-  // On a worker's thread (StartOnWorker): blocks on disk and, for directions, computes. Ends the call, or gives it to
-  // the device, unless there is an error: CONFIG_INVALID (a question for another call: names that), MEMORY_EXCEEDED,
-  // QUEUE_FULL, REQUEST_ID_REUSED, and those of StoredAnalysis::Open. A call that is cancelled ends between two units,
-  // so in an eigenproblem after LAPACK's one. Request and response: AnalyzeSnapshot's or AnalyzeDirections's.
+  // For Answer(), and for whatever else looks at directions.
+  Worker* worker() const { return parts_.worker; }
+  // CONFIG_INVALID for a message with more ids than any question can have. To be asked before it is copied.
+  static absl::Status CheckSize(const google::protobuf::Message& spec);
+
+  // On the worker's thread (StartOnWorker): blocks on disk. Ends the call, or gives it to the device, unless there is
+  // an error: CONFIG_INVALID (CheckSize; a question for another call: names that), MEMORY_EXCEEDED, QUEUE_FULL,
+  // REQUEST_ID_REUSED, and those of StoredAnalysis::Open. Nothing large is read before memory is promised for it, and
+  // where a job results, nothing at all. A call that is cancelled ends between two units. Request and response:
+  // AnalyzeSnapshot's or AnalyzeDirections's.
   template <typename Request, typename Response>
   absl::Status Answer(AnalysisCall which, const std::shared_ptr<UnaryCall>& call, const Request& request,
                       Response* response) const {

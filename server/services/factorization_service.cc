@@ -1,11 +1,10 @@
 #include "server/services/factorization_service.h"
 
 #include <cstdint>
+#include <string>
 #include <utility>
 
-#include "lib/base/memory_estimate.h"
 #include "lib/base/status_macros.h"
-#include "server/analysis/direction_rows.h"
 #include "server/jobs/factorization_specs.h"
 #include "server/jobs/job_memory.h"
 #include "server/services/export_stream.h"
@@ -14,32 +13,25 @@
 
 namespace superpose {
 
-absl::Status FactorizationServiceImpl::CheckDecoders(const v1::FactorizationSpec& spec, int64_t rows,
-                                                     int64_t width) const {
-  SUPERPOSE_ASSIGN_OR_RETURN(
-      const MemoryReservation room,
-      parts_.budget->Reserve(MemoryUse::kRequest, rows * width * kFloatBytes, "checking these decoders"));
-  return CheckFactorizationDirections(parts_.sources, spec);
-}
-
 absl::StatusOr<v1::Job> FactorizationServiceImpl::Resolve(v1::Job job) const {
   v1::FactorizationSpec& spec = *job.mutable_factorize_decoders();
   SUPERPOSE_ASSIGN_OR_RETURN(spec, ResolveFactorizationSpec(parts_.sources, std::move(spec)));
   SUPERPOSE_ASSIGN_OR_RETURN(const FactorizationJobEstimate estimate, EstimateFactorizationJob(parts_.sources, spec));
-  SUPERPOSE_RETURN_IF_ERROR(parts_.budget->CheckCanEverFit(
-      MemoryUse::kJob, estimate.memory.peak_bytes, "this factorization",
-      FactorizationThatFits(parts_.sources, spec, parts_.budget->MostEver(MemoryUse::kJob))));
-  v1::DirectionSource directions = spec.directions();
-  SUPERPOSE_ASSIGN_OR_RETURN(const DirectionShape shape, ResolveDirections(parts_.sources, &directions));
-  SUPERPOSE_RETURN_IF_ERROR(CheckDecoders(spec, shape.rows, shape.width));
+  const int64_t most = parts_.budget->MostEver(MemoryUse::kJob);
+  const std::string advice =
+      estimate.memory.peak_bytes <= most ? "" : FactorizationThatFits(parts_.sources, spec, most);
+  SUPERPOSE_RETURN_IF_ERROR(
+      parts_.budget->CheckCanEverFit(MemoryUse::kJob, estimate.memory.peak_bytes, "this factorization", advice));
+  SUPERPOSE_RETURN_IF_ERROR(CheckFactorizationDirections(parts_.sources, spec));
   return job;
 }
 
 grpc::ServerUnaryReactor* FactorizationServiceImpl::FactorizeDecoders(grpc::CallbackServerContext* context,
                                                                       const v1::FactorizeDecodersRequest* request,
                                                                       v1::FactorizeDecodersResponse* response) {
-  return RunOnWorker(context, parts_.metrics, parts_.worker, "FactorizeDecoders",
+  return RunOnWorker(context, parts_.metrics, parts_.desk->worker(), "FactorizeDecoders",
                      [=, this](const UnaryCall& call) -> absl::Status {
+                       SUPERPOSE_RETURN_IF_ERROR(AnalysisDesk::CheckSize(request->spec()));
                        v1::Job as_sent = NewJob(*request, call);
                        *as_sent.mutable_factorize_decoders() = request->spec();
                        const auto resolve = [this](v1::Job job) { return Resolve(std::move(job)); };
@@ -51,8 +43,9 @@ grpc::ServerUnaryReactor* FactorizationServiceImpl::FactorizeDecoders(grpc::Call
 grpc::ServerUnaryReactor* FactorizationServiceImpl::EstimateFactorization(
     grpc::CallbackServerContext* context, const v1::EstimateFactorizationRequest* request,
     v1::EstimateFactorizationResponse* response) {
-  return RunOnWorker(context, parts_.metrics, parts_.worker, "EstimateFactorization",
+  return RunOnWorker(context, parts_.metrics, parts_.desk->worker(), "EstimateFactorization",
                      [=, this](const UnaryCall&) -> absl::Status {
+                       SUPERPOSE_RETURN_IF_ERROR(AnalysisDesk::CheckSize(request->spec()));
                        SUPERPOSE_ASSIGN_OR_RETURN(*response->mutable_spec(),
                                                   ResolveFactorizationSpec(parts_.sources, request->spec()));
                        SUPERPOSE_ASSIGN_OR_RETURN(const FactorizationJobEstimate estimate,
@@ -75,7 +68,7 @@ grpc::ServerUnaryReactor* FactorizationServiceImpl::AnalyzeDirections(grpc::Call
                                                                       const v1::AnalyzeDirectionsRequest* request,
                                                                       v1::AnalyzeDirectionsResponse* response) {
   auto call = std::make_shared<UnaryCall>(context, parts_.metrics, "AnalyzeDirections");
-  StartOnWorker(call, parts_.worker, [this, call, request, response] {
+  StartOnWorker(call, parts_.desk->worker(), [this, call, request, response] {
     return parts_.desk->Answer(AnalysisCall::kAnalyzeDirections, call, *request, response);
   });
   return call->reactor();

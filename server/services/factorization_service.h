@@ -19,7 +19,8 @@
 namespace superpose {
 
 // Factorizes decoders, keeps, imports and exports factorizations, and answers questions to them and to directions:
-// specs and decoders are checked here, fitting is the queue's work. Runs on `worker` but for imports and exports.
+// specs and decoders are checked here, fitting is the queue's work. What looks at directions runs on the desk's worker,
+// imports and exports on `loading_worker`, the rest on `worker`.
 class FactorizationServiceImpl final : public v1::FactorizationService::CallbackService {
  public:
   // All must outlive this.
@@ -63,8 +64,6 @@ class FactorizationServiceImpl final : public v1::FactorizationService::Callback
 
  private:
   absl::StatusOr<v1::Job> Resolve(v1::Job job) const;
-  // That every decoder has a direction. CONFIG_INVALID, TENSOR_NOT_FINITE, EMPTY_SELECTION; MEMORY_EXCEEDED.
-  absl::Status CheckDecoders(const v1::FactorizationSpec& spec, int64_t rows, int64_t width) const;
 
   const Parts parts_;
 };

@@ -8,6 +8,7 @@
 #include "server/jobs/merge_work.h"
 #include "server/jobs/snapshot_comparison.h"
 #include "server/jobs/statistics_work.h"
+#include "server/runtime/spec_checks.h"
 #include "server/runtime/statistics_memory.h"
 #include "server/runtime/statistics_specs.h"
 #include "server/services/new_job.h"
@@ -27,6 +28,7 @@ absl::StatusOr<v1::Job> StatisticsServiceImpl::ResolveCollection(v1::Job job) co
 }
 
 absl::StatusOr<v1::Job> StatisticsServiceImpl::ResolveMerge(v1::Job job) const {
+  SUPERPOSE_RETURN_IF_ERROR(CheckLabels(job.merge_snapshots().labels()));
   SUPERPOSE_ASSIGN_OR_RETURN(const std::vector<v1::Snapshot> snapshots,
                              SnapshotsToMerge(parts_.snapshots, job.merge_snapshots()));
   SUPERPOSE_RETURN_IF_ERROR(parts_.budget->CheckCanEverFit(MemoryUse::kJob, BytesOfTensors(snapshots.front()),
@@ -77,7 +79,8 @@ grpc::ServerUnaryReactor* StatisticsServiceImpl::TakeSnapshot(grpc::CallbackServ
                                                               const v1::TakeSnapshotRequest* request,
                                                               v1::TakeSnapshotResponse* response) {
   auto call = std::make_shared<UnaryCall>(context, parts_.metrics, "TakeSnapshot");
-  StartOnWorker(call, parts_.worker, [this, call, request, response] {
+  StartOnWorker(call, parts_.worker, [this, call, request, response]() -> absl::Status {
+    SUPERPOSE_RETURN_IF_ERROR(CheckLabels(request->labels()));
     SnapshotRequest wanted;
     wanted.labels = {request->labels().begin(), request->labels().end()};
     wanted.done = [call, response](const absl::StatusOr<std::vector<v1::Snapshot>>& snapshots) {
@@ -124,7 +127,7 @@ grpc::ServerUnaryReactor* StatisticsServiceImpl::AnalyzeSnapshot(grpc::CallbackS
                                                                  const v1::AnalyzeSnapshotRequest* request,
                                                                  v1::AnalyzeSnapshotResponse* response) {
   auto call = std::make_shared<UnaryCall>(context, parts_.metrics, "AnalyzeSnapshot");
-  StartOnWorker(call, parts_.worker, [this, call, request, response] {
+  StartOnWorker(call, parts_.desk->worker(), [this, call, request, response] {
     return parts_.desk->Answer(AnalysisCall::kAnalyzeSnapshot, call, *request, response);
   });
   return call->reactor();

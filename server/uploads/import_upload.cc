@@ -21,7 +21,7 @@ absl::StatusOr<MemoryReservation> ReserveForImport(MemoryBudget* budget, UploadS
 
 bool IsZip(const std::string& path) {
   const auto file = MappedFile::Open(path);
-  return file.ok() && absl::StartsWith((*file)->text(), "PK");
+  return file.ok() && absl::StartsWith((*file)->text(), "PK\x03\x04");
 }
 
 }  // namespace superpose

@@ -172,12 +172,15 @@ class Timing:
             for reference, own in zip(self.runs["default"], self.runs["ours"], strict=True)
         ]
         others = [name for name in self.runs["default"][0] if name != "seconds"]
+        times = [name for name in others if name.endswith("_seconds")]
         return {
             "ratio_default": self._median("default", "seconds") / seconds,
             "ratio_tuned": self._median("tuned", "seconds") / seconds,
             "spread": f"{min(ratios):.2f}-{max(ratios):.2f}",
             "reference_peak_gib": self.timed["default"].memory_gib("VmHWM"),
-        } | {f"ratio_{name.removesuffix('_seconds')}": self._median("default", name) / seconds for name in others}
+            **{f"ratio_{name.removesuffix('_seconds')}": self._median("default", name) / seconds for name in times},
+            **{f"reference_{name}": self._median("default", name) for name in others if name not in times},
+        }
 
     def _median(self, worker: str, name: str) -> float:
         return statistics.median(run[name] for run in self.runs[worker])

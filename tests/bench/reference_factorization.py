@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
+import time
+
 import numpy as np
 import torch
 from reference_row import Row
+from workers import memory_gib, reset_peak
 
 BATCHES = 20  # an epoch's
 EPOCHS = 100
@@ -22,18 +27,32 @@ class FactorizerBatch(Row):
     def take(self, tensors: dict[str, torch.Tensor]) -> None:
         self.decoders = torch.nn.functional.normalize(tensors["decoders"], dim=1)
         self.start = tensors["start"].clone()
-        self._start_anew()
+        self.parameter: torch.nn.Parameter | None = None
 
-    def run(self) -> None:
+    def run(self) -> dict[str, float]:
+        if self.parameter is None:
+            self._start_anew()
+        start = time.perf_counter()
         self._step()
+        seconds = time.perf_counter() - start
+        return {"seconds": seconds, "above_inputs_gib": memory_gib("self", "VmHWM") - self.held}
 
     def result(self) -> dict[str, torch.Tensor]:
         self._start_anew()
         losses = torch.tensor([self._step(), self._step()], dtype=torch.float64)
         update = self._factors() - torch.nn.functional.normalize(self.start, dim=1)
+        self._let_go()
         return {"losses": losses, "update": update.detach()}
 
+    def _let_go(self) -> None:
+        self.parameter = self.optimizer = self.schedule = None
+        gc.collect()
+
     def _start_anew(self) -> None:
+        self._let_go()
+        ctypes.CDLL(None).malloc_trim(0)
+        reset_peak("self")
+        self.held = memory_gib("self", "VmRSS")
         self.parameter = torch.nn.Parameter(self.start.clone())
         self.optimizer = torch.optim.AdamW([self.parameter], lr=1e-3, weight_decay=0)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, T_max=BATCHES * EPOCHS)

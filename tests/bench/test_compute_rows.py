@@ -94,8 +94,10 @@ def test_products_with_w_mid_stand_beside_embedding_bag(rows: dict[str, Row], na
     assert rows[name]["bytes"] > 0
 
 
-def test_the_factorizer_says_what_it_holds_beside_its_inputs(rows: dict[str, Row]) -> None:
-    assert 0 < rows["factorizer_batch"]["above_inputs_gib"] < rows["factorizer_batch"]["peak_gib"]
+def test_both_factorizers_say_what_they_hold_beside_their_inputs(rows: dict[str, Row]) -> None:
+    row = rows["factorizer_batch"]
+    assert 0 < row["above_inputs_gib"] < row["peak_gib"]
+    assert 0 < row["reference_above_inputs_gib"] < row["reference_peak_gib"]
 
 
 @pytest.mark.parametrize("name", ["model_forward", "encode", "step_d_mlp", "iteration", "evaluate", "factorizer_batch"])

@@ -45,17 +45,25 @@ class Worker:
 
     def memory_gib(self, name: str) -> float:
         """VmRSS, what it holds, or VmHWM, the most that it has held since the last reset_peak."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith(f"{name}:"):
-                return int(line.split()[1]) / 2**20
-        return float("nan")
+        return memory_gib(self.process.pid, name)
 
     def reset_peak(self) -> None:
-        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        reset_peak(self.process.pid)
 
     def stop(self) -> None:
         self.process.stdin.close()
         self.process.wait()
+
+
+def memory_gib(process: int | str, name: str) -> float:
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 2**20
+    return float("nan")
+
+
+def reset_peak(process: int | str) -> None:
+    Path(f"/proc/{process}/clear_refs").write_text("5")
 
 
 def pairs(words: list[str]) -> list[list[str]]:
@@ -66,10 +74,12 @@ def start(build: Path, folder: Path, batch: int, threads: int, reference: Path) 
     """Ours, the reference with the default allocator, and the reference with one that keeps its pages."""
     settings = [str(folder), str(batch), str(threads)]
     plain = [sys.executable, str(reference), *settings]
+    # NumPy's own threads, of which LibTorch's setting knows nothing.
+    passive = PASSIVE | {"OPENBLAS_NUM_THREADS": str(threads)}
     workers = {
-        "ours": Worker([str(build / "tests" / "bench" / "superpose_bench"), *settings], PASSIVE),
-        "default": Worker(plain, PASSIVE),
-        "tuned": Worker(plain, PASSIVE | KEEP_PAGES),
+        "ours": Worker([str(build / "tests" / "bench" / "superpose_bench"), *settings], passive),
+        "default": Worker(plain, passive),
+        "tuned": Worker(plain, passive | KEEP_PAGES),
     }
     for worker in workers.values():
         worker.await_ready()

@@ -57,6 +57,14 @@ BadCalls UnknownNames() {
   };
 }
 
+// Every list shows labels.
+BadCalls LabelsThatAreTooLong() {
+  const std::string labels = absl::StrCat("labels { key: 'a' value: '", std::string(1 << 20, 'x'), "' }");
+  return {{TakeCall(), "job: 'jobs/other' " + labels, kInvalid, "CONFIG_INVALID", "labels"},
+          {MergeCall(), "spec { snapshots: ['snapshots/a', 'snapshots/b'] " + labels + " }", kInvalid, "CONFIG_INVALID",
+           "labels"}};
+}
+
 std::string Spec(const std::string& fields) {
   return absl::StrCat("spec { transcoders: 'models/-/layers/1' corpus: 'corpora/rows' ", fields, " }");
 }
@@ -127,6 +135,8 @@ class StatisticsBadInputTest : public TinyServerTest {
 };
 
 TEST_F(StatisticsBadInputTest, NamesOfNothingAndNamesThatAreNone) { ExpectRefused(UnknownNames()); }
+
+TEST_F(StatisticsBadInputTest, LabelsThatAreTooLong) { ExpectRefused(LabelsThatAreTooLong()); }
 
 TEST_F(StatisticsBadInputTest, CollectionsThatCannotBe) { ExpectRefused(Specs(CollectCall())); }
 

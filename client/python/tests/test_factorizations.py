@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
+import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -360,27 +364,83 @@ def test_whitened_directions_are_apart(lab: superpose.Lab, decoders: np.ndarray)
 def test_a_file_of_ours_is_the_same_again(lab: superpose.Lab, fac: superpose.Factorization, tmp_path: Path) -> None:
     path = fac.save(tmp_path / "f.safetensors")
     again = lab.import_factorization(path, labels={"from": "file"})
+    assert again.content_hash == fac.content_hash
+    assert sorted(again.tensors) == sorted(fac.tensors)
     np.testing.assert_array_equal(again.factors(), fac.factors())
     np.testing.assert_array_equal(again["parameter"][:], fac["parameter"][:])
+    pd.testing.assert_frame_equal(again.features, fac.features)
+    pd.testing.assert_frame_equal(again.quality(), fac.quality())
+    pd.testing.assert_frame_equal(again.explain(17), fac.explain(17), check_names=False)
+    assert again.settings == fac.settings
     assert again.imported_from == "safetensors"
-    assert again.labels["from"] == "file"
+    assert again.labels == {"of": "layer 2", "from": "file"}
     assert again.name != fac.name
 
 
-def test_the_references_file_is_read_and_written(
+@pytest.mark.parametrize("weights_only", [True, False])
+def test_pytorch_opens_what_is_exported(fac: superpose.Factorization, tmp_path: Path, weights_only: bool) -> None:
+    torch = pytest.importorskip("torch")
+    saved = torch.load(fac.save(tmp_path / "f.pt"), weights_only=weights_only)
+    assert list(saved) == ["weights", "config"]
+    assert isinstance(saved["weights"], collections.OrderedDict)
+    assert list(saved["weights"]) == ["factors"]
+    factors = saved["weights"]["factors"]
+    assert (tuple(factors.shape), factors.dtype) == ((24, WIDTH), torch.float32)
+    np.testing.assert_array_equal(factors.numpy(), fac["parameter"][:])
+    assert saved["config"] == {
+        "factors": 24,
+        "theta": 0.3,
+        "factor_param": 0,
+        "epochs": 10,
+        "batch_size": 32,
+        "lr": 1e-2,
+        "weight_decay": 0,
+        "seed": 3,
+    }
+
+
+def test_an_exported_reference_file_is_imported_to_the_same_content(
     lab: superpose.Lab, fac: superpose.Factorization, tmp_path: Path
 ) -> None:
-    torch = pytest.importorskip("torch")
     path = fac.save(tmp_path / "f.pt", format="reference")
-    saved = torch.load(path, weights_only=True)
-    np.testing.assert_array_equal(saved["weights"]["factors"].numpy(), fac["parameter"][:])
-    rng = np.random.default_rng(1)
-    weights = torch.from_numpy(rng.normal(size=(6, WIDTH)).astype(np.float32))
-    torch.save({"weights": {"factors": weights}, "config": {"theta": 0.3}}, tmp_path / "r.pt")
-    imported = lab.import_factorization(tmp_path / "r.pt")
+    imported = lab.import_factorization(path)
+    assert sorted(imported.tensors) == ["factors", "parameter"]
+    np.testing.assert_array_equal(imported["parameter"][:], fac["parameter"][:])
+    np.testing.assert_array_equal(imported.factors(), fac.factors())
+    again = lab.import_factorization(imported.save(tmp_path / "again.pt"))
+    assert again.content_hash == imported.content_hash
+
+
+@pytest.fixture
+def reference_file(tmp_path: Path) -> Path:
+    """A file that torch.save wrote with a pickled config object, as the reference's notebook does."""
+    torch = pytest.importorskip("torch")
+
+    @dataclasses.dataclass
+    class FactorizerConfig:
+        seed: int = 42
+
+    module = types.ModuleType("factorizer")
+    FactorizerConfig.__module__, FactorizerConfig.__qualname__ = "factorizer", "FactorizerConfig"
+    module.FactorizerConfig = FactorizerConfig  # type: ignore[attr-defined]
+    sys.modules["factorizer"] = module
+    weights = collections.OrderedDict(factors=torch.from_numpy(reference_factors()), b_pre=torch.zeros(WIDTH))
+    try:
+        torch.save({"weights": weights, "config": FactorizerConfig()}, tmp_path / "r.pt")
+    finally:
+        del sys.modules["factorizer"]
+    return tmp_path / "r.pt"
+
+
+def reference_factors() -> np.ndarray:
+    return np.random.default_rng(1).normal(size=(6, WIDTH)).astype(np.float32)
+
+
+def test_the_references_file_is_read_and_measured(lab: superpose.Lab, reference_file: Path) -> None:
+    imported = lab.import_factorization(reference_file)
     assert imported.imported_from == "reference .pt"
-    np.testing.assert_array_equal(imported["parameter"][:], weights.numpy())
-    np.testing.assert_allclose(imported.factors(), unit(weights.numpy()), atol=1e-6)
+    np.testing.assert_array_equal(imported["parameter"][:], reference_factors())
+    np.testing.assert_allclose(imported.factors(), unit(reference_factors()), atol=1e-6)
     with pytest.raises(ValueError, match="imported"):
         imported.quality()
     # What it is worth on these decoders.
@@ -390,11 +450,35 @@ def test_the_references_file_is_read_and_written(
     assert measured.losses().empty
 
 
-def test_a_file_that_is_none_is_refused(lab: superpose.Lab, tmp_path: Path) -> None:
-    (tmp_path / "f.pt").write_bytes(b"not a file of tensors")
-    with pytest.raises(superpose.Error) as caught:
+def test_files_that_are_none_are_refused(lab: superpose.Lab, reference_file: Path, tmp_path: Path) -> None:
+    half = reference_file.read_bytes()[: reference_file.stat().st_size // 2]
+    for content in (b"not a file of tensors", half):
+        (tmp_path / "f.pt").write_bytes(content)
+        with pytest.raises(superpose.Error) as caught:
+            lab.import_factorization(tmp_path / "f.pt")
+        assert caught.value.reason == "FILE_CORRUPT"
+
+
+@pytest.mark.parametrize(
+    ("weights", "reason", "message"),
+    [
+        ({"factors": [[1.0, np.nan]]}, "TENSOR_NOT_FINITE", "factors holds NaN"),
+        ({"factors": [[1.0, 0.0], [0.0, 0.0]]}, "CONFIG_INVALID", "direction 1 has length 0"),
+        ({"factors": [1.0, 0.0]}, "TENSOR_SHAPE_MISMATCH", "must be a matrix"),
+        ({"factors": [[1, 0]]}, "FILE_UNSUPPORTED", "floating-point"),
+        ({"factors": [[1.0, 0.0]], "W_dec": [[1.0]]}, "FILE_UNSUPPORTED", "W_dec"),
+        ({"b_pre": [1.0, 0.0]}, "TENSOR_MISSING", "neither factors nor decoder.weight"),
+    ],
+)
+def test_factors_that_cannot_be_are_refused(
+    lab: superpose.Lab, tmp_path: Path, weights: dict, reason: str, message: str
+) -> None:
+    torch = pytest.importorskip("torch")
+    tensors = {name: torch.tensor(values) for name, values in weights.items()}
+    torch.save({"weights": tensors, "config": {}}, tmp_path / "f.pt")
+    with pytest.raises(superpose.Error, match=message) as caught:
         lab.import_factorization(tmp_path / "f.pt")
-    assert caught.value.reason == "FILE_CORRUPT"
+    assert caught.value.reason == reason
 
 
 # As things that are kept.
@@ -430,7 +514,7 @@ def test_an_estimate_says_what_it_takes(lab: superpose.Lab) -> None:
     assert estimate.fits
     assert (estimate.decoders, estimate.held_out_decoders) == (FITTED, HELD_OUT)
     assert "factorization" in repr(estimate)
-    more = lab.estimate_factorization(**ASKED | {"factors": 100})
+    more = lab.estimate_factorization(**ASKED | {"factors": 2000})
     assert more.peak_bytes > estimate.peak_bytes
 
 
@@ -486,7 +570,7 @@ def hasty_server(tmp_path: Path) -> Iterator[Server]:
 
 def test_a_killed_server_goes_on_to_the_same_factors(hasty_server: Server, tmp_path: Path) -> None:
     with superpose.connect(hasty_server.address, user="tester") as lab:
-        asked = {"layer": 2, "factors": 64, "codes": 8, "epochs": 1500, "batch_size": 64, "seed": 1}
+        asked = {"layer": 2, "factors": 64, "codes": 8, "epochs": 6000, "batch_size": 64, "seed": 1}
         job = lab.factorize(**asked)
         for _ in job._watch(None):
             if any(tmp_path.glob("data/**/*checkpoint*")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,11 @@ import pandas as pd
 import pytest
 import superpose
 from superpose._answer import asked_factorization, read_answer
-from superpose._directions import direction_source
+from superpose._directions import DECODER_ARGUMENTS, direction_source
 from superpose._factorization_frames import factorizations_frame
 from superpose._factorizing import factorization_spec
 from superpose._present import present
+from superpose.factorizations import Directions
 from superpose.memory import estimate_from
 from superpose.v1 import (
     analysis_pb2,
@@ -21,6 +24,7 @@ from superpose.v1 import (
     factorization_pb2,
     feature_pb2,
     memory_pb2,
+    model_pb2,
     tensor_pb2,
 )
 
@@ -35,7 +39,7 @@ def answer_to(spec: analysis_pb2.AnalysisSpec, figures: dict[str, float] | None 
         array = np.asarray(values)
         info = tensor_pb2.TensorInfo(name=name, data_type=TYPES[array.dtype.name], shape=array.shape)
         result.tensors.add(info=info, data=array.tobytes())
-    ranks = pd.DataFrame({"rank": [0, -1]}, index=[4, 9])
+    ranks = pd.DataFrame({"rank": pd.array([0, pd.NA], dtype="Int64")}, index=[4, 9])
     return present(read_answer(None, result), lambda: ranks)  # type: ignore[arg-type]
 
 
@@ -172,20 +176,55 @@ def test_a_spectrum_has_its_arrays() -> None:
     assert "models/toy/transcoders/layer2" in repr(found)
     assert "negative" not in repr(found)
     assert "eigenvalues" in found._repr_html_()
-    with_vectors = answer_to(spectrum_spec(), **tensors, residual=[0.0, 0.0], U=np.eye(2, dtype=np.float32))
-    np.testing.assert_array_equal(with_vectors.U, np.eye(2))
-    assert with_vectors.residual is not None
+    assert answer_to(spectrum_spec(), **tensors, residual=[0.0, 0.0]).residual is not None
     with pytest.raises(ValueError, match="'singular_values'"):
         found.plot("vectors")
 
 
-@pytest.mark.parametrize(
-    ("source", "name"),
-    [
-        ({"transcoder": "models/a/transcoders/b"}, "feature"),
-        ({"factorization": "factorizations/f"}, "factor"),
-    ],
-)
+SOURCES = [
+    ({"transcoder": "models/a/transcoders/b"}, "feature"),
+    ({"factorization": "factorizations/f"}, "factor"),
+]
+
+
+@pytest.mark.parametrize(("source", "name"), SOURCES)
+def test_vectors_are_by_what_their_rows_are(source: dict[str, str], name: str) -> None:
+    tensors = {"eigenvalue": [2.0, -1.0], "singular_value": [2.0, 1.0], "sign": [1.0, -1.0], name: [9, 4, 7]}
+    vectors = np.array([[1, 0], [0, 1], [0, 0]], dtype=np.float32)
+    found = answer_to(spectrum_spec(**source), **tensors, U=vectors, V=vectors * [1, -1])
+    for frame in (found.U, found.V):
+        assert frame.index.tolist() == [9, 4, 7]
+        assert (frame.index.name, frame.columns.name) == (name, "place")
+        assert frame.attrs["analysis"] == "spectrum"
+    assert found.U.loc[4].tolist() == [0, 1]
+    assert found.V.loc[4].tolist() == [0, -1]
+    np.testing.assert_array_equal(found.U.loc[:, found.signs < 0], [[0], [1], [0]])
+    assert "U [3, 2]" in repr(found)
+
+
+def test_what_has_not_converged_is_warned_of() -> None:
+    three = {"eigenvalue": [2.0, 1.0, 0.5], "singular_value": [2.0, 1.0, 0.5], "sign": [1.0, 1.0, 1.0]}
+    with pytest.warns(RuntimeWarning, match="first 1 of 3 eigenvalues have converged") as caught:
+        found = answer_to(spectrum_spec(), {"converged": 1}, **three)
+    assert found.attrs["converged"] == 1
+    assert caught[0].filename == __file__, "it points to whoever asked"
+    whitening = analysis_pb2.AnalysisSpec(whitening=direction_pb2.WhiteningAnalysis())
+    features = np.ones((1, 3), dtype=np.float32)
+    with pytest.warns(RuntimeWarning, match="first 2 of 3"):
+        answer_to(whitening, {"kept": 1, "cut": 2, "converged": 2}, features=features, eigenvalue=[2.0])
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_has_converged_is_not() -> None:
+    one = {"eigenvalue": [2.0], "singular_value": [2.0], "sign": [1.0]}
+    answer_to(spectrum_spec(), {"converged": 1}, **one)
+    answer_to(spectrum_spec(), **one)
+    whitening = analysis_pb2.AnalysisSpec(whitening=direction_pb2.WhiteningAnalysis())
+    features = np.ones((1, 3), dtype=np.float32)
+    answer_to(whitening, {"kept": 1, "cut": 2, "converged": 3}, features=features, eigenvalue=[2.0])
+
+
+@pytest.mark.parametrize(("source", "name"), SOURCES)
 def test_a_gram_matrix_is_by_what_its_rows_are(source: dict[str, str], name: str) -> None:
     directions = direction_pb2.DirectionSource(**source)
     spec = analysis_pb2.AnalysisSpec(gram=direction_pb2.GramAnalysis(directions=directions))
@@ -232,6 +271,7 @@ def test_decoders_of_a_factor_have_their_ranks() -> None:
     assert isinstance(found, superpose.FactorDecoders)
     assert list(found.frame) == ["code", "cosine", "rank"]
     # Not known by frequency, known, and not there at all.
+    assert found.frame["rank"].dtype == "Int64"
     assert found.frame["rank"].fillna(-1).tolist() == [-1, 0, -1]
     assert found.block.index.tolist() == found.block.columns.tolist() == [9, 4, 5]
     assert list(answer_to(spec, **tensors).frame) == ["cosine", "rank"]
@@ -285,6 +325,7 @@ def made(held_out: bool = True) -> factorization_pb2.Factorization:
     return factorization_pb2.Factorization(
         name="factorizations/f1",
         layer=2,
+        provenance=model_pb2.Provenance(transcoder="models/m/transcoders/t"),
         spec=spec,
         factors=8,
         width=4,
@@ -296,7 +337,9 @@ def made(held_out: bool = True) -> factorization_pb2.Factorization:
 
 
 def imported() -> factorization_pb2.Factorization:
-    return factorization_pb2.Factorization(name="factorizations/f2", factors=8, width=4, imported_from="reference .pt")
+    return factorization_pb2.Factorization(
+        name="factorizations/f2", factors=8, width=4, imported_from="reference .pt", labels={"from": "file"}
+    )
 
 
 def factorization(proto: factorization_pb2.Factorization) -> superpose.Factorization:
@@ -353,6 +396,118 @@ def test_one_that_was_imported_says_how_to_measure_it() -> None:
     for ask in (fac.quality, fac.losses, lambda: fac.features, fac.plot.quality, fac.plot.uses):
         with pytest.raises(ValueError, match=r"imported.*epochs=0"):
             ask()
+
+
+def test_what_a_file_does_not_say_is_not_known() -> None:
+    bare, whole = factorization(imported()), made()
+    assert bare.layer is None
+    assert "layer" not in repr(bare)
+    assert "labels {'from': 'file'}" in repr(bare)
+    # Our own form brings everything along.
+    whole.imported_from = "safetensors"
+    again = factorization(whole)
+    assert again.layer == 2
+    assert again.quality().loc["factors", "error"] == 0.25
+    for words in ("layer 2", "safetensors", "9 fitted, 1 held out", "stability 0.7"):
+        assert words in repr(again)
+    layers = factorizations_frame([imported(), whole])["layer"]
+    assert layers.isna().tolist() == [True, False]
+    assert layers.dtype == "Int64"
+
+
+class Shelf(superpose.Factorization):
+    """One with tensors of its own, in place of a server's."""
+
+    def __init__(self, **tensors: np.ndarray) -> None:
+        super().__init__(None, made())  # type: ignore[arg-type]
+        self._shelf = tensors
+
+    def tensor(self, name: str, rows: Any = None) -> np.ndarray:
+        return self._shelf[name]
+
+
+def shelf(rank: list[int]) -> Shelf:
+    """Ten decoders, the last of which was held out, with these ranks by frequency; -1 as the server says not known."""
+    errors = np.linspace(0.1, 1, 10, dtype=np.float32)
+    ids, l0 = np.array([7, 3, *range(5, 7), *range(8, 14)]), np.full(10, 2)
+    return Shelf(feature=ids, rank=np.array(rank), error=errors, cosine=1 - errors, l0=l0)
+
+
+def test_a_rank_that_is_not_known_is_missing() -> None:
+    known = shelf(list(range(10))).features["rank"]
+    assert known.dtype == np.int64
+    assert known.loc[3] == 1
+    frame = shelf([-1, 4, *[-1] * 8]).features
+    assert frame["rank"].dtype == "Int64"
+    assert frame["rank"].isna().tolist() == [True, False, *[True] * 8]
+    assert frame["rank"].loc[3] == 4
+    assert frame["held_out"].tolist() == [False] * 9 + [True]
+
+
+def test_errors_without_ranks_are_drawn_in_order() -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    for rank, label in (
+        (list(range(9, -1, -1)), "rank, by frequency"),
+        ([-1] * 10, "decoder"),
+        ([3, *[-1] * 9], "decoder"),
+    ):
+        ax = shelf(rank).plot.errors(ax=pyplot.figure().subplots())
+        assert ax.get_xlabel() == label
+        fitted, held_out = ax.get_lines()
+        expected = rank if label.startswith("rank") else list(range(10))
+        assert [*fitted.get_xdata(), *held_out.get_xdata()] == expected
+    pyplot.close("all")
+
+
+@pytest.mark.parametrize("name", ["estimate_factorization", "gram", "spectrum", "whiten"])
+def test_every_argument_is_spelled_out(name: str) -> None:
+    """And means what it does in `factorize`."""
+    parameters = inspect.signature(getattr(superpose.Lab, name)).parameters
+    factorize = inspect.signature(superpose.Lab.factorize).parameters
+    assert not [one for one in parameters.values() if one.kind in (one.VAR_KEYWORD, one.VAR_POSITIONAL)]
+    missing = DECODER_ARGUMENTS if name != "estimate_factorization" else factorize.keys() - {"priority", "request_id"}
+    assert set(missing) <= parameters.keys()
+    for argument in set(missing) - {"self"}:
+        assert parameters[argument].annotation == factorize[argument].annotation
+
+
+@pytest.mark.parametrize("name", ["estimate_factorization", "gram", "spectrum", "whiten"])
+def test_every_argument_is_sent(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoders = {
+        "transcoder": "second",
+        "model": "gpt2",
+        "top": 20,
+        "features": superpose.live(),
+        "by": "snapshot",
+        "decoders": "predicted",
+        "method": "gate",
+        "snapshot": "s1",
+    }
+    fit = {"factors": 9, "form": "gram", "codes": 7, "theta": 0.25, "factor_param": 0.5, "epochs": 3, "batch_size": 5}
+    fit |= {"lr": 1e-3, "weight_decay": 0.1, "adam_eps": 1e-9, "schedule": "reference", "seed": 4, "held_out": 0.2}
+    fit |= {"stability_runs": 2, "start": "f1", "duplicate_cosine": 0.9, "labels": {"of": "test"}}
+    sent = []
+
+    class SentError(Exception):
+        pass
+
+    class Connection:
+        factorizations = SimpleNamespace(EstimateFactorization=None, AnalyzeDirections=None)
+
+        def call(self, method: Any, request: Any, **options: Any) -> None:
+            sent.append(request.spec)
+            raise SentError
+
+    directions = Directions()
+    directions._connection = Connection()  # type: ignore[assignment]
+    given = decoders | (fit if name == "estimate_factorization" else {})
+    with pytest.raises(SentError):
+        getattr(directions, name)(**given)
+    if name == "estimate_factorization":
+        assert sent == [factorization_spec(**given)]
+    else:
+        question = getattr(sent[0], sent[0].WhichOneof("analysis"))
+        assert question.directions == direction_source(None, **decoders)
 
 
 def test_a_file_without_a_known_ending_needs_a_format(tmp_path: Any) -> None:

@@ -27,6 +27,8 @@ _SIDEBAR = {
     "Understand": {
         "lib/midcoder/README.md": "Midcoders",
         "lib/statistics/README.md": "Statistics snapshots",
+        "lib/factorization/README.md": "Factors of decoders",
+        "lib/factorization/spectra.md": "Spectra and whitening",
         "deploy/demo/CARD.md": "The demo model",
     },
     "Guides": {

@@ -1,5 +1,5 @@
 // Questions to a snapshot. Each is a small state machine whose units take about 50 ms, so that whoever runs it can give
-// way; analysis.proto defines every result by its formula.
+// way, but for those that say that they take long; analysis.proto defines every result by its formula.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -26,7 +26,7 @@ struct AnalysisInputs {
   const Model* model = nullptr;
   const Transcoder* transcoder = nullptr;
   int64_t layer = 0;
-  // The midcoder whose parameters the snapshot holds; null where it holds none.
+  // The midcoder whose parameters the snapshot holds, on any device; null where it holds none.
   const Midcoder* midcoder = nullptr;
 };
 
@@ -46,6 +46,9 @@ class Analysis {
   virtual int64_t units() const = 0;
   // Runs unit 0, 1, .. units() - 1, each once and in order.
   virtual void RunUnit(int64_t unit) = 0;
+  // Whether the unit, which must be the next, takes much longer than the others, since it cannot be divided: LAPACK's
+  // eigh of a large matrix.
+  virtual bool IsLong(int64_t /*unit*/) const { return false; }
   // The answer, after the last unit; once.
   virtual AnalysisOutput Take() = 0;
   // Bytes of the answer's tensors, known before it is worked out (at most so many).

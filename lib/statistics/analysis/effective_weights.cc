@@ -16,14 +16,16 @@ absl::StatusOr<EffectiveWeights> EffectiveWeights::Create(const AnalysisInputs& 
 }
 
 EffectiveWeights::EffectiveWeights(const AnalysisInputs& inputs)
-    : W_mid_(inputs.midcoder->parameters().W_mid), b_mid_(inputs.midcoder->parameters().b_mid) {
+    : device_(inputs.model->device()),
+      W_mid_(inputs.midcoder->parameters().W_mid),
+      b_mid_(inputs.midcoder->parameters().b_mid.to(device_, at::kFloat)) {
   if (inputs.midcoder->form() == MidForm::kDMlp) return;
   W_in_ = inputs.model->layer_tensor(inputs.layer, "W_in");
   b_in_ = inputs.model->layer_tensor(inputs.layer, "b_in");
 }
 
 at::Tensor EffectiveWeights::MidRows(const at::Tensor& features) const {
-  return W_mid_.index_select(0, features.to(W_mid_.device()));
+  return W_mid_.index_select(0, features.to(W_mid_.device())).to(device_, at::kFloat);
 }
 
 at::Tensor EffectiveWeights::Rows(const at::Tensor& features) const {
@@ -33,7 +35,7 @@ at::Tensor EffectiveWeights::Rows(const at::Tensor& features) const {
 
 at::Tensor EffectiveWeights::Column(const at::Tensor& features, int64_t unit) const {
   if (W_in_.defined()) return at::mv(MidRows(features), W_in_.select(1, unit));
-  return W_mid_.select(1, unit).index_select(0, features.to(W_mid_.device()));
+  return W_mid_.select(1, unit).index_select(0, features.to(W_mid_.device())).to(device_, at::kFloat);
 }
 
 at::Tensor EffectiveWeights::Bias() const { return W_in_.defined() ? at::addmv(b_in_, W_in_.t(), b_mid_) : b_mid_; }

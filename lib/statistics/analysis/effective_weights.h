@@ -11,7 +11,8 @@
 
 namespace superpose {
 
-// Everything is on the model's device. Functions other than Create may throw what LibTorch throws.
+// Results are on the model's device; of the midcoder's W_mid, which may be a mapped file of any floating-point type, rows
+// are taken as they are asked for. Functions other than Create may throw what LibTorch throws.
 class EffectiveWeights {
  public:
   // SNAPSHOT_TENSOR_MISSING where the snapshot holds no midcoder's parameters.
@@ -28,6 +29,7 @@ class EffectiveWeights {
   explicit EffectiveWeights(const AnalysisInputs& inputs);
   at::Tensor MidRows(const at::Tensor& features) const;
 
+  at::Device device_;
   at::Tensor W_mid_;
   at::Tensor b_mid_;
   at::Tensor W_in_;  // undefined in the form d_mlp

@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -64,6 +65,11 @@ absl::StatusOr<at::Tensor> SelectAll(const Transcoder& transcoder, const Snapsho
 
 absl::StatusOr<at::Tensor> SelectIds(const std::vector<int64_t>& values, const Transcoder& transcoder) {
   if (values.empty()) return FailedPrecondition(reason::kEmptySelection, "no features are named");
+  const int64_t count = static_cast<int64_t>(values.size()), most = std::max(transcoder.d_sae(), kMostRepeatedIds);
+  if (count > most) {
+    return InvalidArgument(reason::kConfigInvalid, count, " features are named, but of ", transcoder.d_sae(),
+                           " there can be ", most, " in a list");
+  }
   at::Tensor ids = at::tensor(values, at::kLong);
   SUPERPOSE_RETURN_IF_ERROR(CheckFeatureIds(ids, transcoder.d_sae(), "features"));
   return ids;

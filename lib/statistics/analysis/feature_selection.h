@@ -25,6 +25,9 @@ struct FrequencyBand {
   FrequencySource by = FrequencySource::kDefault;
 };
 
+// A list of ids is no longer than there are features, or than this: it may name some more than once.
+inline constexpr int64_t kMostRepeatedIds = 4096;
+
 struct FeatureRange {
   int64_t start = 0;
   int64_t stop = 0;
@@ -41,8 +44,9 @@ absl::StatusOr<at::Tensor> Log10Frequencies(const Transcoder& transcoder, const 
 
 // int64 [k] on the CPU: the ids. `snapshot` may be null. FEATURE_OUT_OF_RANGE, EMPTY_SELECTION (says what the band's
 // neighbours hold), CONFIG_INVALID (a band whose low is not under its high, NaN), FREQUENCIES_MISSING,
-// SNAPSHOT_MISMATCH. Ids and ranges that a snapshot does not cover are left to whoever asks for their rows; a band and
-// "all" hold covered features only. A feature whose log10 frequency is -inf is in no band with a low.
+// SNAPSHOT_MISMATCH. CONFIG_INVALID also for more ids than a list may have. Ids and ranges that a snapshot does not
+// cover are left to whoever asks for their rows; a band and "all" hold covered features only. A feature whose log10
+// frequency is -inf is in no band with a low.
 absl::StatusOr<at::Tensor> SelectFeatures(const FeatureSelection& selection, const Transcoder& transcoder,
                                           const SnapshotData* snapshot);
 

@@ -14,6 +14,13 @@ TEST(ArgumentsTest, AShortNameGetsItsCollection) {
   EXPECT_EQ(FullName("jobs", "midcoders/x"), "midcoders/x");
 }
 
+TEST(ArgumentsTest, CountsSayWhatTheyMustBe) {
+  for (const char* good : {"1", "20", "9000000000"}) EXPECT_EQ(AtLeast(1)(good), "") << good;
+  EXPECT_EQ(AtLeast(0)("0"), "");
+  EXPECT_EQ(AtLeast(1)("0"), "'0' is no whole number of 1 or more");
+  for (const char* bad : {"-1", "1.5", "many", "", "1x"}) EXPECT_NE(AtLeast(0)(bad), "") << bad;
+}
+
 TEST(ArgumentsTest, IdsAreSeparatedByCommasOrSpaces) {
   ASSERT_OK_AND_ASSIGN(std::vector<int32_t> ids, ParseIds("1,2, 30  4"));
   EXPECT_THAT(ids, ElementsAre(1, 2, 30, 4));

@@ -29,6 +29,11 @@ TEST(DirectionChoiceTest, ANumberIsALayer) {
   EXPECT_EQ(Chosen({"2", "--model", "models/demo"}).transcoder(), "models/demo/layers/2");
 }
 
+TEST(DirectionChoiceTest, ALayerMayBeSaidAsOtherVerbsHaveIt) {
+  EXPECT_EQ(Chosen({"--layer", "2"}).SerializeAsString(), Chosen({"2"}).SerializeAsString());
+  EXPECT_EQ(Chosen({"--model", "demo", "--layer", "0", "--top", "5"}).transcoder(), "models/demo/layers/0");
+}
+
 TEST(DirectionChoiceTest, FullNamesAreTakenAsTheyAre) {
   EXPECT_EQ(Chosen({"models/demo/transcoders/layer2"}).transcoder(), "models/demo/transcoders/layer2");
   const v1::DirectionSource factors = Chosen({"factorizations/ab12"});
@@ -66,6 +71,10 @@ TEST(DirectionChoiceTest, MistakesAreRefused) {
       {"--top", "5"},
       {"-1"},
       {"2.5"},
+      {"--layer", "-1"},
+      {"--layer", "two"},
+      {"2", "--layer", "2"},
+      {"factorizations/ab12", "--layer", "2"},
       {"ab12"},
       {"snapshots/ab12"},
       {"2", "--top", "-5"},

@@ -1,12 +1,9 @@
 // Factorizing, and questions to factorizations and directions, against the real server.
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
 #include "client/cli/text.h"
-#include "tests/client/cli/run.h"
-#include "tests/client/tiny_server_test.h"
-#include "tests/support/test_folder.h"
+#include "tests/client/cli/asking_test.h"
 
 namespace superpose::cli {
 namespace {
@@ -17,29 +14,11 @@ using ::testing::MatchesRegex;
 using ::testing::Not;
 using ::testing::SizeIs;
 
-class FactorizationVerbsTest : public TinyServerTest {
+class FactorizationVerbsTest : public AskingTest {
  protected:
-  static Outcome Ask(std::vector<std::string> arguments, int width = 0) {
-    arguments.insert(arguments.end(), {"--server", server().address(), "--user", "ada"});
-    return RunProgram(arguments, width);
-  }
-  static json AskForJson(std::vector<std::string> arguments) {
-    arguments.emplace_back("--json");
-    const Outcome outcome = Ask(std::move(arguments));
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
-    return json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
-  }
-  static std::vector<std::string> FactorizeWith(const std::vector<std::string>& more) {
-    std::vector<std::string> arguments = {"factorize", "1",        "--features", "0:80",         "--factors",
-                                          "12",        "--epochs", "3",          "--batch-size", "32"};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    return arguments;
-  }
   static std::string Made(const std::vector<std::string>& more = {}) {
     return AskForJson(FactorizeWith(more))["factorization"]["factorization"];
   }
-
-  const TestFolder folder_;
 };
 
 TEST_F(FactorizationVerbsTest, FactorizingWaitsAndShowsWhatItIsWorth) {

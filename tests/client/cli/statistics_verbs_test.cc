@@ -1,13 +1,10 @@
 // Collecting, snapshots and questions to them, against the real server.
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "absl/strings/str_split.h"
 #include "client/cli/analysis_kinds.h"
 #include "client/cli/text.h"
-#include "tests/client/cli/run.h"
-#include "tests/client/tiny_server_test.h"
-#include "tests/support/test_folder.h"
+#include "tests/client/cli/asking_test.h"
 
 namespace superpose::cli {
 namespace {
@@ -17,18 +14,8 @@ using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 using ::testing::SizeIs;
 
-class StatisticsVerbsTest : public TinyServerTest {
+class StatisticsVerbsTest : public AskingTest {
  protected:
-  static Outcome Ask(std::vector<std::string> arguments, int width = 0) {
-    arguments.insert(arguments.end(), {"--server", server().address(), "--user", "ada"});
-    return RunProgram(arguments, width);
-  }
-  static json AskForJson(std::vector<std::string> arguments) {
-    arguments.emplace_back("--json");
-    const Outcome outcome = Ask(std::move(arguments));
-    EXPECT_EQ(outcome.code, 0) << outcome.err;
-    return json::parse(outcome.out, nullptr, /*allow_exceptions=*/false);
-  }
   static std::vector<std::string> CollectWith(const std::vector<std::string>& more) {
     std::vector<std::string> arguments = {"collect", "--layer", "1", "--corpus", "rows"};
     arguments.insert(arguments.end(), more.begin(), more.end());
@@ -42,8 +29,6 @@ class StatisticsVerbsTest : public TinyServerTest {
     const json job = AskForJson({"train", "--layer", "1", "--corpus", "rows", "--steps", "5"});
     return job["trained_midcoders"]["midcoders"][0];
   }
-
-  const TestFolder folder_;
 };
 
 TEST_F(StatisticsVerbsTest, CollectingWaitsAndShowsTheSnapshot) {

@@ -26,6 +26,7 @@ FactorizationQuality Measure(const QualityInputs& inputs, const QualitySettings&
     done = !slice.ok() || *slice;
   }
   EXPECT_EQ((*meter)->parts_done(), (*meter)->parts());
+  EXPECT_EQ((*meter)->parts(), QualityMeter::PartsOf(inputs.held_out.defined()));
   return (*meter)->quality();
 }
 
@@ -138,6 +139,29 @@ TEST(SplitDecoders, GivesEachDecoderToOneSide) {
   EXPECT_TRUE(split.fitted.diff().gt(0).all().item<bool>());
   ASSERT_OK_AND_ASSIGN(const DecoderSplit other, SplitDecoders(101, 0.1, 8));
   EXPECT_FALSE(at::equal(split.held_out, other.held_out));
+}
+
+TEST(SplitDecoders, HoldsOutOnlyThoseThatMayBe) {
+  ASSERT_OK_AND_ASSIGN(const DecoderSplit first, SplitDecoders(100, 0.2, 7));
+  ASSERT_OK_AND_ASSIGN(const DecoderSplit some, SplitDecoders(100, 0.1, 8, first.held_out));
+  EXPECT_EQ(some.held_out.numel(), 10);
+  EXPECT_TRUE(at::isin(some.held_out, first.held_out).all().item<bool>());
+  EXPECT_FALSE(at::isin(some.fitted, some.held_out).any().item<bool>());
+  EXPECT_EQ(some.fitted.numel(), 90);
+  ASSERT_OK_AND_ASSIGN(const DecoderSplit all, SplitDecoders(100, 0.5, 8, first.held_out));
+  EXPECT_TRUE(at::equal(all.held_out, first.held_out)) << "no more than there are";
+  ASSERT_OK_AND_ASSIGN(const DecoderSplit again, SplitDecoders(100, 0.2, 7, first.held_out));
+  EXPECT_TRUE(at::equal(again.held_out, first.held_out));
+  ASSERT_OK_AND_ASSIGN(const DecoderSplit none, SplitDecoders(100, 0.2, 7, at::empty({0}, at::kLong)));
+  EXPECT_EQ(none.held_out.numel(), 0);
+}
+
+TEST(SplitDecoders, AShareIsCountedWithTwoLeftToFit) {
+  EXPECT_EQ(HeldOutCount(101, 0.1), 10);
+  EXPECT_EQ(HeldOutCount(10, 0.999), 8);
+  EXPECT_EQ(HeldOutCount(2, 0.9), 0);
+  EXPECT_EQ(HeldOutCount(0, 0.5), 0);
+  for (const double share : {0.0, -0.5, 1.0, 1e300, double{NAN}}) EXPECT_EQ(HeldOutCount(100, share), 0) << share;
 }
 
 TEST(SplitDecoders, LeavesTwoToFit) {

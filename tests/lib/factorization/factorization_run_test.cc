@@ -221,6 +221,34 @@ TEST(FactorizationRun, AStartIsWhereItBegins) {
   EXPECT_GT(moved.abs().max().item<double>(), 1e-3);
 }
 
+TEST(FactorizationRun, OfAStartOnlyDecodersThatItHeldOutAreHeldOutAgain) {
+  FactorizationRunConfig config = SmallRun();
+  config.stability_runs = 0;
+  const auto first = NewRun(config);
+  RunToEnd(*first);
+  config.factorizer.seed = 99;
+  const at::Tensor held_out = first->split().held_out;
+  const auto further = NewRun(
+      config,
+      {.directions = SmallRunInputs().directions, .start = ResultOf(*first).at("parameter"), .may_hold_out = held_out});
+  EXPECT_TRUE(at::equal(further->split().held_out, held_out));
+}
+
+TEST(FactorizationRun, PartsThatAreMeasuredAreCountedAfterTheSteps) {
+  for (const double share : {0.0, 0.1}) {
+    FactorizationRunConfig config = SmallRun();
+    config.held_out_share = share;
+    const auto run = NewRun(config);
+    while (run->steps_done() < run->steps_total()) {
+      EXPECT_EQ(run->parts_measured(), 0);
+      ASSERT_OK(run->RunSlice(OneUnitOfRun()));
+    }
+    EXPECT_LT(run->parts_measured(), run->parts_to_measure());
+    RunToEnd(*run);
+    EXPECT_EQ(run->parts_measured(), run->parts_to_measure());
+  }
+}
+
 // Few parts may stay mixed, as in any dictionary; what they make up must be small.
 TEST(FactorizationRun, PartsThatAreThereAreFoundByEverySeed) {
   const MadeOfParts made = RowsOfTwoParts(600);

@@ -57,6 +57,33 @@ TEST_P(TopEigenpairsTest, AreThoseOfADenseMatrix) {
   }
 }
 
+// Which of the units take long, as they come.
+std::vector<int64_t> LongUnits(const at::Tensor& rows, const EigenQuery& query, int64_t* wanted_units) {
+  const auto analysis = MakeSpectrum(rows, {.eigen = query});
+  EXPECT_OK(analysis);
+  *wanted_units = (*analysis)->units();
+  std::vector<int64_t> found;
+  for (int64_t unit = 0; unit < (*analysis)->units(); ++unit) {
+    if ((*analysis)->IsLong(unit)) found.push_back(unit);
+    (*analysis)->RunUnit(unit);
+  }
+  return found;
+}
+
+TEST_P(TopEigenpairsTest, AnEigenproblemInALargeBasisIsALongUnit) {
+  const at::Tensor rows = CrowdedDirections(700, 24, 60).to(device());
+  EigenQuery query = TopOf(320, 0.2, /*tolerance=*/1e-3);
+  query.max_iterations = 30;
+  int64_t units = 0;
+  const std::vector<int64_t> found = LongUnits(rows, query, &units);
+  EXPECT_EQ(units, EigenUnits(700, 24, query));
+  EXPECT_FALSE(found.empty());
+  EXPECT_GE(found.front(), 500 / 32 * units / (30 + 320 / 32 + 1)) << "not while the basis is small";
+  query.k = 20;
+  EXPECT_TRUE(LongUnits(rows, query, &units).empty());
+  EXPECT_EQ(units, EigenUnits(700, 24, query));
+}
+
 TEST_P(TopEigenpairsTest, ByMagnitudeHaveNegativeOnesAmongThem) {
   const TensorMap notebook = GoldenTensors("tiny_notebook_d_mlp_f64.safetensors");
   const at::Tensor rows = NotebookDirections(at::kDouble, notebook);

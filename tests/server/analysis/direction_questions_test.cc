@@ -3,6 +3,7 @@
 #include "server/analysis/direction_subject.h"
 #include "server/runtime/reasons.h"
 #include "tests/server/analysis/question_rig.h"
+#include "tests/support/counting_allocator.h"
 #include "tests/support/golden.h"
 
 namespace superpose {
@@ -112,7 +113,7 @@ TEST_F(DirectionQuestionsTest, PredictedOnesThatAreNotDefinedAreAFigure) {
 }
 
 TEST_F(DirectionQuestionsTest, WhatTakesLongIsAJobs) {
-  const std::string small = Store(1000, 2).name(), large = Store(1001, 2).name(), larger = Store(2500, 2).name();
+  const std::string small = Store(500, 2).name(), large = Store(501, 2).name(), larger = Store(2500, 2).name();
   EXPECT_FALSE((*rig_->Open("spectrum { directions { factorization: '$0' } }", small))->TakesLong());
   EXPECT_TRUE((*rig_->Open("spectrum { directions { factorization: '$0' } }", large))->TakesLong());
   EXPECT_TRUE((*rig_->Open("whitening { directions { factorization: '$0' } }", large))->TakesLong());
@@ -120,6 +121,65 @@ TEST_F(DirectionQuestionsTest, WhatTakesLongIsAJobs) {
   EXPECT_FALSE((*rig_->Open("gram { directions { factorization: '$0' } }", larger))->TakesLong());
   EXPECT_TRUE((*rig_->Open("gram { directions { factorization: '$0' } values: true }", larger))->TakesLong())
       << "for the answer's size";
+}
+
+TEST_F(DirectionQuestionsTest, OnlyTheEigenproblemOfALargeMatrixIsALongUnit) {
+  const std::string large = Store(501, 2).name(), small = Store(500, 2).name();
+  const auto long_units = [&](const std::string& text, const std::string& name) {
+    const auto analysis = rig_->Open(text, name);
+    EXPECT_OK(analysis);
+    std::vector<int64_t> units;
+    bool last = false;
+    while (!last) {
+      if ((*analysis)->NextIsLong()) units.push_back((*analysis)->units_done());
+      last = (*analysis)->RunUnit().value_or(true);
+    }
+    EXPECT_FALSE((*analysis)->NextIsLong()) << "there is none";
+    return units;
+  };
+  // After one unit that reads, one that makes the analysis, and one that fills the matrix.
+  EXPECT_THAT(long_units("spectrum { directions { factorization: '$0' } }", large), ElementsAre(3));
+  EXPECT_THAT(long_units("whitening { directions { factorization: '$0' } }", large), ElementsAre(3));
+  EXPECT_THAT(long_units("spectrum { directions { factorization: '$0' } }", small), ElementsAre());
+  EXPECT_THAT(long_units("gram { directions { factorization: '$0' } }", large), ElementsAre());
+}
+
+TEST_F(DirectionQuestionsTest, HowManyUnitsThereWillBeIsKnownBeforeDirectionsAreRead) {
+  const std::string many = Store(2500, 40).name();
+  for (const char* text :
+       {"gram { directions { factorization: '$0' } }", "spectrum { directions { factorization: '$0' } }",
+        "spectrum { directions { factorization: '$0' } k: 40 }",
+        "whitening { directions { factorization: '$0' } k: 40 }"}) {
+    const auto analysis = rig_->Open(text, many);
+    ASSERT_OK(analysis);
+    const int64_t before = (*analysis)->units(), bytes = (*analysis)->result_bytes();
+    ASSERT_OK((*analysis)->RunUnit());
+    ASSERT_OK((*analysis)->RunUnit());
+    EXPECT_EQ((*analysis)->units(), before) << text;
+    EXPECT_EQ((*analysis)->result_bytes(), bytes) << text;
+  }
+}
+
+TEST_F(DirectionQuestionsTest, DirectionsAreReadByUnitsAndNotBefore) {
+  const std::string name = Store(5000, 64).name();
+  CountingAllocator& allocator = CountingAllocator::Install();
+  std::unique_ptr<StoredAnalysis> analysis;
+  const int64_t opening = allocator.PeakOf([&] {
+    auto opened = rig_->Open("gram { directions { factorization: '$0' } }", name);
+    ASSERT_OK(opened);
+    analysis = *std::move(opened);
+  });
+  EXPECT_LT(opening, 5000 * 64 * 4 / 10);
+  EXPECT_GE(analysis->peak_bytes(), 2 * 5000 * 64 * 4);
+
+  const auto registry = LoadTinyRegistry();
+  (*registry->FindTranscoder("models/tiny/layers/1"))->transcoder->tensor("W_dec")[200].zero_();
+  QuestionRig other(folder_.path() + "/other", registry.get());
+  const auto zero = other.Open("gram { $0 }", kAll);
+  ASSERT_OK(zero) << "nobody has looked";
+  absl::StatusOr<bool> last = false;
+  while (last.ok() && !*last) last = (*zero)->RunUnit();
+  EXPECT_THAT(last, AllOf(IsError(kInvalid, reason::kConfigInvalid), MessageHas("feature 200")));
 }
 
 TEST_F(DirectionQuestionsTest, AnIterationThatConvergesEndsBeforeItsLastUnit) {

@@ -4,6 +4,7 @@
 #include "lib/statistics/analysis/ranking.h"
 #include "server/runtime/reasons.h"
 #include "tests/server/analysis/question_rig.h"
+#include "tests/support/counting_allocator.h"
 #include "tests/support/golden.h"
 
 namespace superpose {
@@ -51,6 +52,7 @@ class DirectionRowsTest : public testing::Test {
     auto read = ReadDirections(sources, source);
     if (!read.ok()) return read;
     EXPECT_EQ(read->rows.size(0) + read->undefined, shape->rows);
+    EXPECT_TRUE(!shape->ids.defined() || at::isin(read->ids, shape->ids).all().item<bool>());
     EXPECT_EQ(read->rows.size(1), shape->width);
     EXPECT_EQ(read->rows.scalar_type(), at::kFloat);
     EXPECT_TRUE(read->rows.is_contiguous());
@@ -159,6 +161,49 @@ TEST_F(DirectionRowsTest, PredictedOnesThatAreNotDefinedAreLeftOutAndCounted) {
   ASSERT_OK_AND_ASSIGN(const DirectionRows one, Read(two, snapshot.name(), bad, good));
   EXPECT_THAT(Values(one.ids), ElementsAre(good));
   EXPECT_THAT(Read(two, snapshot.name(), bad, bad), IsError(kPrecondition, reason::kEmptySelection));
+}
+
+TEST_F(DirectionRowsTest, OfAMidcoderOnlyTheRowsThatAreAskedForAreTakenIntoMemory) {
+  const v1::Snapshot snapshot = CollectWithMidcoder();
+  const int64_t parameter_bytes = 256 * 128 * 4;
+  CountingAllocator& allocator = CountingAllocator::Install();
+  for (const char* method : {"ACT_GATE", "GATE", "LEAST_SQUARES", "NO_GATE"}) {
+    v1::DirectionSource source = Source(
+        "snapshot: '$0' kind: DECODER_KIND_PREDICTED method: PREDICTION_METHOD_$1 "
+        "features { ids { values: 1 values: 2 values: 3 values: 4 } }",
+        snapshot.name(), method);
+    const int64_t resolving =
+        allocator.PeakOf([&] { ASSERT_OK(ResolveDirections(rig_->sources(), &source).status()); });
+    EXPECT_LT(resolving, parameter_bytes / 2) << method;
+    const int64_t reading = allocator.PeakOf([&] { (void)ReadDirections(rig_->sources(), source); });
+    EXPECT_LT(reading, parameter_bytes / 2) << method;
+  }
+}
+
+TEST_F(DirectionRowsTest, ReadingTakesNoMoreThanItSays) {
+  const v1::Snapshot snapshot = CollectWithMidcoder();
+  CountingAllocator& allocator = CountingAllocator::Install();
+  for (const char* text : {"transcoder: 'models/tiny/layers/1'", "snapshot: '$0' kind: DECODER_KIND_PREDICTED",
+                           "snapshot: '$0' kind: DECODER_KIND_PREDICTED method: PREDICTION_METHOD_LEAST_SQUARES",
+                           "snapshot: '$0' kind: DECODER_KIND_PREDICTED method: PREDICTION_METHOD_GAUSSIAN"}) {
+    v1::DirectionSource source = Source(text, snapshot.name());
+    ASSERT_OK_AND_ASSIGN(const DirectionShape shape, ResolveDirections(rig_->sources(), &source));
+    const int64_t peak = allocator.PeakOf([&] { EXPECT_OK(ReadDirections(rig_->sources(), source)); });
+    EXPECT_LE(peak, shape.rows * shape.width * 4 + shape.reading_bytes) << text;
+    EXPECT_GE(4 * peak, shape.reading_bytes) << text << ": nor much less";
+  }
+}
+
+TEST_F(DirectionRowsTest, OnesThatAreOnlyLookedAtAreCountedAndNotHeld) {
+  const v1::Snapshot snapshot = CollectWithMidcoder();
+  const v1::DirectionSource real = Source("transcoder: 'models/tiny/layers/1'");
+  ASSERT_OK_AND_ASSIGN(const DirectionCount all, CountDirections(rig_->sources(), real, /*enough=*/2));
+  EXPECT_EQ(all.defined, 256) << "of real ones all are looked at";
+  const v1::DirectionSource predicted = Source("snapshot: '$0' kind: DECODER_KIND_PREDICTED", snapshot.name());
+  ASSERT_OK_AND_ASSIGN(const DirectionRows rows, Read(predicted));
+  ASSERT_OK_AND_ASSIGN(const DirectionCount some, CountDirections(rig_->sources(), predicted, /*enough=*/1000));
+  EXPECT_EQ(some.defined, rows.rows.size(0));
+  EXPECT_EQ(some.undefined, rows.undefined);
 }
 
 TEST_F(DirectionRowsTest, WithoutAMidcoderNothingIsPredicted) {

@@ -43,8 +43,8 @@ class FactorQuestionsTest : public testing::Test {
     ASSERT_NE(TinyRegistry(), nullptr);
     rig_.emplace(folder_.path());
   }
-  std::string Store(v1::FactorizationForm form = v1::FACTORIZATION_FORM_TOPK,
-                    const TensorMap& tensors = SmallTensors()) {
+  std::string Store(v1::FactorizationForm form = v1::FACTORIZATION_FORM_TOPK, const TensorMap& tensors = SmallTensors(),
+                    double theta = 0.7) {
     v1::Factorization facts;
     facts.set_factors(tensors.at("factors").size(0));
     facts.set_width(tensors.at("factors").size(1));
@@ -52,7 +52,7 @@ class FactorQuestionsTest : public testing::Test {
     facts.set_held_out_decoders(1);
     facts.mutable_provenance()->set_transcoder("models/gone/transcoders/t");
     facts.mutable_spec()->set_form(form);
-    facts.mutable_spec()->set_theta(0.7);
+    facts.mutable_spec()->set_theta(theta);
     return Add(facts, tensors);
   }
   std::string Import() {
@@ -90,6 +90,17 @@ TEST_F(FactorQuestionsTest, InFormGramItIsNearFactors) {
   EXPECT_THAT(QuestionRig::NamesOf(answer), ElementsAre("factor", "cosine"));
   EXPECT_THAT(Ids(answer.tensors.at("factor")), ElementsAre(1)) << "0.6 is not above theta";
   EXPECT_EQ(answer.result.figures().at("l0"), 1);
+}
+
+TEST_F(FactorQuestionsTest, NoFactorIsNearerThanAThetaAboveOne) {
+  for (const double theta : {1.0, 1.5, 1e15, double{NAN}}) {
+    const std::string name = Store(v1::FACTORIZATION_FORM_GRAM, SmallTensors(), theta);
+    const StoredAnalysis::Answer answer = rig_->Ask("factors_of_decoder { factorization: '$0' feature: 70 }", name);
+    EXPECT_EQ(answer.result.figures().at("l0"), 0) << theta;
+    EXPECT_EQ(answer.tensors.at("factor").numel(), 0) << theta;
+  }
+  const std::string all = Store(v1::FACTORIZATION_FORM_GRAM, SmallTensors(), -7);
+  EXPECT_EQ(rig_->Ask("factors_of_decoder { factorization: '$0' feature: 70 }", all).result.figures().at("l0"), 3);
 }
 
 TEST_F(FactorQuestionsTest, DecodersThatHaveAFactorAreFeatures) {
@@ -193,16 +204,31 @@ TEST_F(FactorQuestionsTest, NumbersAndNamesThatCannotBeAreRefused) {
   const std::string name = Store();
   for (const char* text :
        {"decoders_of_factor { factorization: '$0' factor: 3 }", "decoders_of_factor { factorization: '$0' factor: -1 }",
-        "decoders_of_factor { factorization: '$0' k: 0 }", "decoders_of_factor { factorization: '$0' by: 99 }",
-        "shared_factors { factorization: '$0' feature: 70 k: -3 }",
+        "decoders_of_factor { factorization: '$0' k: 0 }", "decoders_of_factor { factorization: '$0' k: 1001 }",
+        "decoders_of_factor { factorization: '$0' by: 99 }", "shared_factors { factorization: '$0' feature: 70 k: -3 }",
         "snapshot: 'snapshots/a' factors_of_decoder { factorization: '$0' feature: 70 }"}) {
     EXPECT_THAT(rig_->Open(text, name), IsError(kInvalid, reason::kConfigInvalid)) << text;
   }
+  EXPECT_OK(rig_->Open("decoders_of_factor { factorization: '$0' k: 1000 }", name));
+  EXPECT_OK(rig_->Open("shared_factors { factorization: '$0' feature: 70 k: 100000 }", name)) << "without a block";
   EXPECT_THAT(rig_->Open("factors_of_decoder { factorization: 'factorizations/gone' }"),
               IsError(kNotFound, reason::kFactorizationNotFound));
   EXPECT_THAT(rig_->Open("factor_match { factorization: '$0' other: 'factorizations/gone' }", name),
               IsError(kNotFound, reason::kFactorizationNotFound));
   EXPECT_THAT(rig_->Open("factors_of_decoder {}"), IsError(kInvalid, reason::kNameInvalid));
+}
+
+TEST_F(FactorQuestionsTest, AStoredOneTellsWhatItWasNotFittedOn) {
+  ASSERT_OK_AND_ASSIGN(const auto stored, StoredFactorization::Open(&rig_->rig().factorizations(), Store()));
+  EXPECT_THAT(Ids(stored->HeldOutFeatures().value()), ElementsAre(5)) << "the last of its features";
+  EXPECT_TRUE(at::equal(stored->Parameter().value(), at::eye(3) * 2));
+  ASSERT_OK_AND_ASSIGN(const auto imported, StoredFactorization::Open(&rig_->rig().factorizations(), Import()));
+  EXPECT_THAT(imported->HeldOutFeatures(), IsError(kPrecondition, reason::kTensorMissing));
+  TensorMap tensors = SmallTensors();
+  tensors["parameter"] = at::eye(4);
+  const std::string wrong = Store(v1::FACTORIZATION_FORM_TOPK, tensors);
+  ASSERT_OK_AND_ASSIGN(const auto broken, StoredFactorization::Open(&rig_->rig().factorizations(), wrong));
+  EXPECT_THAT(broken->Parameter(), IsError(kInvalid, reason::kTensorShapeMismatch));
 }
 
 TEST_F(FactorQuestionsTest, TensorsThatDoNotFitEachOtherAreRefused) {

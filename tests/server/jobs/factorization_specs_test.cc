@@ -1,6 +1,9 @@
 #include "server/jobs/factorization_specs.h"
 
+#include <ATen/ATen.h>
+
 #include <cmath>
+#include <optional>
 
 #include "server/runtime/reasons.h"
 #include "tests/server/jobs/factorization_rig.h"
@@ -17,12 +20,18 @@ class FactorizationSpecsTest : public testing::Test {
   absl::StatusOr<v1::FactorizationSpec> Resolve(const std::function<void(v1::FactorizationSpec* spec)>& change) {
     return ResolveFactorizationSpec(SourcesOf(rig_), TinyFactorizationSpec(change));
   }
-  // One with 9 factors of this width.
-  std::string KeepFactors(int64_t width) {
+  // One with 9 factors of this width, that was fitted on features 0 .. 9 but for those from `held_out` on.
+  std::string KeepFactors(int64_t width, int64_t held_out = 10) {
     v1::Factorization facts;
     facts.set_factors(9);
     facts.set_width(width);
-    const auto kept = rig_.factorizations().Add(facts, {{"parameter", at::ones({9, width})}}, absl::UnixEpoch());
+    facts.set_decoders(held_out);
+    facts.set_held_out_decoders(10 - held_out);
+    const at::Tensor ones = at::ones({9, width});
+    return Keep(facts, {{"factors", ones}, {"parameter", ones}, {"directions", ones}, {"feature", at::arange(10)}});
+  }
+  std::string Keep(const v1::Factorization& facts, const TensorMap& tensors) {
+    const auto kept = rig_.factorizations().Add(facts, tensors, absl::UnixEpoch());
     EXPECT_OK(kept);
     return kept->name();
   }
@@ -173,6 +182,60 @@ TEST_F(FactorizationSpecsTest, AStartDecidesTheFactorsAndHasNoOtherSeeds) {
   EXPECT_THAT(with([](auto* s) { s->set_start("factorizations/gone"); }),
               IsError(absl::StatusCode::kNotFound, reason::kFactorizationNotFound));
   EXPECT_THAT(with([](auto* s) { s->set_start("snapshots/a"); }), IsError(kInvalid, reason::kNameInvalid));
+}
+
+// Of decoders that the start was fitted on, figures would not be of decoders held out.
+TEST_F(FactorizationSpecsTest, WithAStartNoneAreHeldOutButThoseThatItHeldOut) {
+  const std::string start = KeepFactors(32, /*held_out=*/7);
+  const auto with = [&](const std::string& name, std::optional<double> share, int first) {
+    return Resolve([&](v1::FactorizationSpec* s) {
+      s->clear_factors();
+      s->clear_batch_size();
+      s->set_start(name);
+      s->mutable_directions()->mutable_features()->mutable_range()->set_start(first);
+      if (share.has_value()) s->set_held_out_share(*share);
+    });
+  };
+  ASSERT_OK_AND_ASSIGN(const v1::FactorizationSpec spec, with(start, std::nullopt, 0));
+  EXPECT_EQ(spec.held_out_share(), 0);
+  EXPECT_EQ(EstimateFactorizationJob(SourcesOf(rig_), spec)->held_out_decoders, 0);
+  ASSERT_OK_AND_ASSIGN(const v1::FactorizationSpec shared, with(start, 0.1, 8));
+  EXPECT_EQ(EstimateFactorizationJob(SourcesOf(rig_), shared)->held_out_decoders, 2) << "8 and 9";
+  EXPECT_EQ(shared.batch_size(), 19) << "a tenth of the others";
+  EXPECT_TRUE(at::equal(MayHoldOut(SourcesOf(rig_), shared, at::arange(5, 200)).value(), at::tensor({2, 3, 4})));
+  EXPECT_FALSE(MayHoldOut(SourcesOf(rig_), spec, at::arange(200))->defined());
+  EXPECT_THAT(with(start, 0.1, 10), IsError(kInvalid, reason::kConfigInvalid)) << "it may have seen others before";
+  EXPECT_THAT(with(KeepFactors(32), 0.1, 0), MessageHas("none of the 200 decoders was held out"));
+  v1::Factorization imported;
+  imported.set_factors(9);
+  imported.set_width(32);
+  const std::string bare = Keep(imported, {{"factors", at::ones({9, 32})}, {"parameter", at::ones({9, 32})}});
+  EXPECT_OK(with(bare, std::nullopt, 0));
+  EXPECT_OK(with(bare, 0, 0));
+  const auto refused = with(bare, 0.1, 0);
+  EXPECT_THAT(refused, IsError(kInvalid, reason::kConfigInvalid));
+  EXPECT_THAT(refused, MessageHas("held_out_share"));
+}
+
+TEST_F(FactorizationSpecsTest, AFeatureThatIsNamedTwiceIsRefused) {
+  const auto refused = Resolve([](v1::FactorizationSpec* s) {
+    for (const int feature : {9, 3, 17, 3})
+      s->mutable_directions()->mutable_features()->mutable_ids()->add_values(feature);
+  });
+  EXPECT_THAT(refused, IsError(kInvalid, reason::kConfigInvalid));
+  EXPECT_THAT(refused, MessageHas("feature 3 twice"));
+}
+
+TEST_F(FactorizationSpecsTest, LabelsAreFewAndShort) {
+  const auto with = [&](int count, size_t bytes) {
+    return Resolve([&](v1::FactorizationSpec* s) {
+      for (int i = 0; i < count; ++i) (*s->mutable_labels())[absl::StrCat(i)] = std::string(bytes, 'x');
+    });
+  };
+  EXPECT_OK(with(64, 100));
+  EXPECT_THAT(with(65, 1), IsError(kInvalid, reason::kConfigInvalid));
+  EXPECT_OK(with(1, 8191));
+  EXPECT_THAT(with(1, 8192), IsError(kInvalid, reason::kConfigInvalid));
 }
 
 TEST_F(FactorizationSpecsTest, AnEstimateTellsHowManyAreFittedAndGrowsWithTheFactors) {

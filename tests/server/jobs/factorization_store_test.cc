@@ -171,6 +171,23 @@ TEST_F(FactorizationStoreTest, AreListedNewestFirstPageByPage) {
   EXPECT_THAT(store_->List(2, "nonsense"), IsError(kInvalid, reason::kPageTokenInvalid));
 }
 
+// Ten of a MiB each are more than a message takes.
+TEST_F(FactorizationStoreTest, APageEndsBeforeItIsTooLongForAMessage) {
+  v1::Factorization large = Facts("");
+  (*large.mutable_labels())["x"] = std::string(1 << 20, 'x');
+  for (int i = 0; i < 10; ++i) ASSERT_OK(store_->Add(large, Factors(1), kNow));
+  (*large.mutable_labels())["x"] = std::string(4 << 20, 'x');
+  ASSERT_OK(store_->Add(large, Factors(1), kNow));
+  std::vector<size_t> sizes;
+  std::string token;
+  do {
+    ASSERT_OK_AND_ASSIGN(const FactorizationPage page, store_->List(100, token));
+    sizes.push_back(page.items.size());
+    token = page.next_page_token;
+  } while (!token.empty() && sizes.size() < 20);
+  EXPECT_THAT(sizes, ElementsAre(1, 2, 2, 2, 2, 2)) << "one that is too long is a page of its own";
+}
+
 TEST_F(FactorizationStoreTest, ASweepKeepsThemAndRemovesHalfOnes) {
   const std::string name = Add().name();
   fs::create_directories(folder_->FolderOf("factorizations/half"));

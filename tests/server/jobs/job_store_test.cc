@@ -147,6 +147,20 @@ TEST_P(JobStoreTest, AFullLastPageSaysThatItIsTheLast) {
   EXPECT_EQ(page.next_page_token, "");
 }
 
+TEST_P(JobStoreTest, APageEndsBeforeItIsTooLongForAMessage) {
+  v1::Job large = TrainingJob("ada");
+  large.mutable_train_midcoder()->set_corpus(std::string(1 << 20, 'x'));
+  for (int i = 0; i < 5; ++i) Submit(large);
+  std::vector<size_t> sizes;
+  std::string token;
+  do {
+    ASSERT_OK_AND_ASSIGN(const JobPage page, store_->List({}, 100, token));
+    sizes.push_back(page.jobs.size());
+    token = page.next_page_token;
+  } while (!token.empty() && sizes.size() < 20);
+  EXPECT_THAT(sizes, ElementsAre(2, 2, 1));
+}
+
 TEST_P(JobStoreTest, WhatIsSubmittedOrDeletedBetweenPagesMovesNothing) {
   const std::string first = Submit().name();
   const std::string second = Submit().name();

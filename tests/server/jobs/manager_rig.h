@@ -108,6 +108,7 @@ class ManagerRig {
               &clock_,
               &metrics_,
               budget};
+    options.lane = &lane_;
     auto manager = DurableJobManager::Create(std::move(options), parts_);
     EXPECT_OK(manager);
     manager_ = *std::move(manager);
@@ -159,6 +160,7 @@ class ManagerRig {
   std::optional<SnapshotStore> snapshots_;
   std::optional<FactorizationStore> factorizations_;
   std::optional<DeviceExecutor> executor_;
+  LongLane lane_{1};
   JobParts parts_;
   std::unique_ptr<DurableJobManager> manager_;
 };

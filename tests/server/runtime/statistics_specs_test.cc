@@ -47,6 +47,17 @@ class StatisticsSpecsTest : public testing::Test {
   }
 };
 
+TEST_F(StatisticsSpecsTest, LabelsAreFewAndShort) {
+  const auto with = [](int count, size_t bytes) {
+    return Resolve([&](v1::StatisticsSpec* spec) {
+      for (int i = 0; i < count; ++i) (*spec->mutable_labels())[absl::StrCat(i)] = std::string(bytes, 'x');
+    });
+  };
+  EXPECT_OK(with(64, 100));
+  EXPECT_THAT(with(65, 1), IsError(kInvalid, reason::kConfigInvalid));
+  EXPECT_THAT(with(1, 8192), IsError(kInvalid, reason::kConfigInvalid));
+}
+
 TEST_F(StatisticsSpecsTest, EveryDefaultIsFilledIn) {
   ASSERT_OK_AND_ASSIGN(const v1::StatisticsSpec spec, Resolve([](auto*) {}));
   EXPECT_THAT(spec.transcoders(), ElementsAre("models/tiny/transcoders/layer1"));

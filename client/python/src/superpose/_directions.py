@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from superpose import _display, _words
+from superpose import _display, _given, _words
 from superpose._answer import read_answer
 from superpose._connection import Connection
 from superpose._group import Ranks
@@ -20,11 +19,19 @@ if TYPE_CHECKING:
     from superpose.factorization import Factorization
     from superpose.snapshot import Snapshot
 
+# The arguments of `decoder_source`.
+DECODER_ARGUMENTS = ("layer", "transcoder", "model", "top", "features", "by", "decoders", "method", "snapshot")
+
 
 def factorization_name(factorization: str | Factorization) -> str:
     """The resource name of a factorization."""
-    name = factorization if isinstance(factorization, str) else factorization.name
-    return _display.full_name("factorizations", name)
+    from superpose.factorization import Factorization
+
+    if isinstance(factorization, Factorization):
+        return factorization.name
+    if isinstance(factorization, str):
+        return _display.full_name("factorizations", factorization)
+    raise TypeError(f"a factorization or its name is wanted here, not a {type(factorization).__name__}")
 
 
 def decoder_source(
@@ -48,7 +55,7 @@ def decoder_source(
     return direction_pb2.DirectionSource(
         transcoder="" if owner is None else transcoder_selector(owner, model),
         features=make_selector(features),
-        top=None if top is None else operator.index(top),
+        top=_given.if_given(_given.whole, top, "top", 1),
         by=_words.to_enum(feature_pb2.FrequencySource, by, "by"),
         kind=_words.to_enum(direction_pb2.DecoderKind, decoders, "decoders"),
         method=_words.to_enum(direction_pb2.PredictionMethod, method, "method"),
@@ -60,12 +67,21 @@ def direction_source(of: str | Factorization | None, **decoders: Any) -> directi
     """The factors of a factorization, or decoders."""
     if of is None:
         return decoder_source(**decoders)
-    if isinstance(of, int):
-        raise TypeError(f"the directions of a layer are asked for with layer={of}; `of` is a factorization")
+    if not _may_be_factorization(of):
+        layer = of if isinstance(of, int) else ".."
+        raise TypeError(
+            f"`of` is a factorization; decoders are asked for with layer={layer}, transcoder=.. or snapshot=.."
+        )
     given = [name for name, value in decoders.items() if value is not None]
     if given:
         raise ValueError(f"of a factorization all factors are taken: leave out {', '.join(given)}")
     return direction_pb2.DirectionSource(factorization=factorization_name(of))
+
+
+def _may_be_factorization(of: Any) -> bool:
+    from superpose.factorization import Factorization
+
+    return isinstance(of, Factorization) or (isinstance(of, str) and not of.startswith(("models/", "snapshots/")))
 
 
 def ask_directions(

@@ -85,7 +85,7 @@ def factorizations_frame(protos: list[factorization_pb2.Factorization]) -> pd.Da
 def _row(proto: factorization_pb2.Factorization) -> dict[str, Any]:
     row = {
         "factorization": _display.short_name(proto.name),
-        "layer": proto.layer,
+        "layer": proto.layer if proto.provenance.transcoder else None,
         "factors": proto.factors,
         "labels": dict(sorted(proto.labels.items())),
         "owner": proto.owner,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from superpose import _display
+from superpose import _display, _given
 
 Layers = int | Sequence[int]
 Names = str | Sequence[str]
@@ -33,7 +32,7 @@ def selectors(layer: Layers | None, transcoder: Names | None, model: str | None)
         names = [transcoder] if isinstance(transcoder, str) else list(transcoder)
         return {name: name if "/" in name else f"{parent}/transcoders/{name}" for name in names}
     layers: list[Any] = [layer] if np.ndim(layer) == 0 else list(layer)  # type: ignore[arg-type, list-item]
-    numbers = [operator.index(number) for number in layers]
+    numbers = [_given.whole(number, "layer") for number in layers]
     return {number: f"{parent}/layers/{number}" for number in numbers}
 
 
@@ -41,4 +40,4 @@ def transcoder_selector(layer_or_name: int | str, model: str | None) -> str:
     """How the protocol names one transcoder."""
     if isinstance(layer_or_name, str):
         return selectors(None, layer_or_name, model)[layer_or_name]
-    return f"{model_name(model)}/layers/{operator.index(layer_or_name)}"
+    return f"{model_name(model)}/layers/{_given.whole(layer_or_name, 'layer')}"

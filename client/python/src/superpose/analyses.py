@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from superpose import _display, _words, features
+from superpose import _display, _given, _words, features
 from superpose._answer import read_answer
 from superpose._present import present
 from superpose.answers import (
@@ -197,7 +196,9 @@ class Analyses(TensorHolder):
             progress: As in `frequencies`.
             timeout: As in `frequencies`.
         """
-        spec = pb.CoactiveAnalysis(feature=operator.index(feature), k=k, by=_quantity(by, "by"), min_count=min_count)
+        spec = pb.CoactiveAnalysis(
+            feature=_given.whole(feature, "feature"), k=k, by=_quantity(by, "by"), min_count=min_count
+        )
         return self._ask(pb.AnalysisSpec(coactive=spec), progress, timeout)
 
     def decoder_similarities(
@@ -254,7 +255,7 @@ class Analyses(TensorHolder):
             timeout: As in `frequencies`.
         """
         spec = pb.DecoderNeighborsAnalysis(
-            feature=operator.index(feature),
+            feature=_given.whole(feature, "feature"),
             k=k,
             kind=_words.to_enum(direction_pb2.DecoderKind, kind, "kind"),
             method=_method(method),
@@ -276,7 +277,7 @@ class Analyses(TensorHolder):
             progress: As in `frequencies`.
             timeout: As in `frequencies`.
         """
-        spec = pb.RankedUnitsAnalysis(feature=operator.index(feature), k=k)
+        spec = pb.RankedUnitsAnalysis(feature=_given.whole(feature, "feature"), k=k)
         return self._ask(pb.AnalysisSpec(ranked_units=spec), progress, timeout)
 
     def features_of_unit(
@@ -293,7 +294,7 @@ class Analyses(TensorHolder):
             progress: As in `frequencies`.
             timeout: As in `frequencies`.
         """
-        spec = pb.RankedUnitsAnalysis(unit=operator.index(unit), k=k)
+        spec = pb.RankedUnitsAnalysis(unit=_given.whole(unit, "unit"), k=k)
         return self._ask(pb.AnalysisSpec(ranked_units=spec), progress, timeout)
 
     def noise_model(

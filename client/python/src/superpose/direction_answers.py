@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -44,18 +46,20 @@ class Spectrum(Group):
         signs: float64 [k] of -1, 0 and 1: what ``U / V`` is, column by column; 0 where abs(l) is no larger than
             rounding.
         residual: float64 [k], norm of C q - l q, which bounds the error of l; None where eigh computed them all.
-        U: float32 [n, k], a column for each eigenvalue; None unless vectors were asked for.
-        V: float32 [n, k], U times signs.
-        attrs: See `factorizations.Directions`; among them negative_count and negative_mass (the sum of those below 0),
-            and converged, how many of the k have a residual within the tolerance, where not all were computed.
+        U: float32 [n, k], a frame by feature id (of factors: by factor) with a column for each eigenvalue, by its place
+            in `eigenvalues`; None unless vectors were asked for.
+        V: float32 [n, k], U times signs, a frame like U.
+        attrs: See `factorizations.Directions`; among them negative_count and negative_mass (what abs(l) of those below
+            0 adds up to), and converged: so many of the k, the first ones, have a residual within the tolerance. Where
+            that is fewer than k there was a RuntimeWarning.
     """
 
     eigenvalues: np.ndarray
     singular_values: np.ndarray
     signs: np.ndarray
     residual: np.ndarray | None
-    U: np.ndarray | None
-    V: np.ndarray | None
+    U: pd.DataFrame | None
+    V: pd.DataFrame | None
     attrs: dict[str, Any]
 
     def plot(self, which: str = "eigenvalues", *, ax: Axes | None = None) -> Axes:
@@ -86,7 +90,8 @@ class Whitening(Group):
     Attributes:
         features: float32 [r, d], a row for each eigenvalue that was kept.
         eigenvalues: float64 [r], largest first.
-        attrs: See `factorizations.Directions`; among them kept, cut, cutoff, negative_count and negative_mass.
+        attrs: See `factorizations.Directions`; among them kept, cut, cutoff, negative_count, negative_mass and
+            converged, as `Spectrum` has them; fewer of these than kept + cut are a RuntimeWarning.
     """
 
     features: np.ndarray
@@ -100,7 +105,7 @@ class FactorDecoders(Group):
 
     Attributes:
         frame: By feature id, most first: code, how much of the factor the decoder has (by code only); cosine of decoder
-            and factor; rank, by frequency.
+            and factor; rank, by frequency, NA where that is not known.
         block: float32 [k, k], a frame of the cosines among the decoders.
         attrs: See `factorizations.Directions`; by code decoders among them, how many have the factor at all.
     """
@@ -135,15 +140,38 @@ def _with_rank(answer: Answer, columns: list[str], ranks: Ranks) -> pd.DataFrame
     ids = answer["feature"]
     frame = _frame(answer, ids, "feature", {name: answer[name] for name in columns if answer.get(name) is not None})
     known = ranks()["rank"]
-    rank = known[~known.index.duplicated()].reindex(ids)
-    # Of a factorization that is deleted since nothing is known; -1: the frequency is not.
-    frame["rank"] = whole(rank.where(rank >= 0)).array
+    # Of a factorization that is deleted since nothing is known.
+    frame["rank"] = whole(known[~known.index.duplicated()].reindex(ids)).array
     return frame
 
 
-def _gram(answer: Answer, ranks: Ranks) -> Gram:
+def _ids(answer: Answer) -> tuple[str, np.ndarray]:
+    """What the directions are of, and its ids."""
     name = "feature" if answer.get("feature") is not None else "factor"
-    ids = answer[name]
+    return name, answer[name]
+
+
+def _warn_unless_converged(answer: Answer, pairs: int) -> None:
+    converged = int(answer.attrs.get("converged", pairs))
+    if converged < pairs:
+        warnings.warn(
+            f"only the first {converged} of {pairs} eigenvalues have converged; the others are what there was after "
+            "the last iteration. A smaller k helps; a spectrum also takes max_iterations and tolerance",
+            RuntimeWarning,
+            stacklevel=_own_frames() + 1,
+        )
+
+
+def _own_frames() -> int:
+    """How many of the innermost frames are of this package: what is warned of was asked for in the one outside."""
+    frame, count = sys._getframe(1), 0
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == __package__:
+        frame, count = frame.f_back, count + 1
+    return count
+
+
+def _gram(answer: Answer, ranks: Ranks) -> Gram:
+    name, ids = _ids(answer)
     columns = {one: answer[one] for one in ("neighbors", "neighbor_sum")}
     return Gram(
         frame=_frame(answer, ids, name, columns),
@@ -153,18 +181,30 @@ def _gram(answer: Answer, ranks: Ranks) -> Gram:
 
 
 def _spectrum(answer: Answer, ranks: Ranks) -> Spectrum:
+    eigenvalues = answer["eigenvalue"]
+    _warn_unless_converged(answer, len(eigenvalues))
+
+    def vectors(values: np.ndarray | None) -> pd.DataFrame | None:
+        if values is None:
+            return None
+        name, ids = _ids(answer)
+        found: pd.DataFrame = block(answer, values, ids, np.arange(len(eigenvalues)), [name, "place"])
+        return found
+
     return Spectrum(
-        eigenvalues=answer["eigenvalue"],
+        eigenvalues=eigenvalues,
         singular_values=answer["singular_value"],
         signs=answer["sign"],
         residual=answer.get("residual"),
-        U=answer.get("U"),
-        V=answer.get("V"),
+        U=vectors(answer.get("U")),
+        V=vectors(answer.get("V")),
         attrs=answer.attrs,
     )
 
 
 def _whitening(answer: Answer, ranks: Ranks) -> Whitening:
+    kept, cut = (int(answer.attrs.get(name, 0)) for name in ("kept", "cut"))
+    _warn_unless_converged(answer, kept + cut)
     return Whitening(features=answer["features"], eigenvalues=answer["eigenvalue"], attrs=answer.attrs)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from superpose import _words
+from superpose import _given, _words
 from superpose._directions import ask_directions, factorization_name
 from superpose.direction_answers import FactorDecoders, FactorMatch
 from superpose.tensor import TensorHolder
@@ -30,7 +29,10 @@ class FactorQuestions(TensorHolder):
         Args:
             feature: One of those in `features`.
         """
-        question = factor_pb2.FactorsOfDecoderAnalysis(factorization=self.name, feature=operator.index(feature))
+        self._check_measured()
+        question = factor_pb2.FactorsOfDecoderAnalysis(
+            factorization=self.name, feature=_given.whole(feature, "feature")
+        )
         return self._ask(analysis_pb2.AnalysisSpec(factors_of_decoder=question))
 
     def decoders(self, factor: int, k: int | None = None, by: str | None = None) -> FactorDecoders:
@@ -42,10 +44,11 @@ class FactorQuestions(TensorHolder):
             by: ``"code"``, abs(code), which the form gram has not; or ``"cosine"``, abs(cosine). By code when left out,
                 and in the form gram by cosine.
         """
+        self._check_measured()
         question = factor_pb2.DecodersOfFactorAnalysis(
             factorization=self.name,
-            factor=operator.index(factor),
-            k=k,
+            factor=_given.whole(factor, "factor"),
+            k=_given.if_given(_given.whole, k, "k"),
             by=_words.to_enum(factor_pb2.FactorMeasure, by, "by"),
         )
         found: FactorDecoders = self._ask(analysis_pb2.AnalysisSpec(decoders_of_factor=question))
@@ -62,7 +65,12 @@ class FactorQuestions(TensorHolder):
             feature: One of those in `features`.
             k: How many; 20 when left out.
         """
-        question = factor_pb2.SharedFactorsAnalysis(factorization=self.name, feature=operator.index(feature), k=k)
+        self._check_measured()
+        question = factor_pb2.SharedFactorsAnalysis(
+            factorization=self.name,
+            feature=_given.whole(feature, "feature"),
+            k=_given.if_given(_given.whole, k, "k"),
+        )
         return self._ask(analysis_pb2.AnalysisSpec(shared_factors=question))
 
     def match(self, other: str | Factorization) -> FactorMatch:
@@ -73,6 +81,10 @@ class FactorQuestions(TensorHolder):
 
     def _ask(self, spec: analysis_pb2.AnalysisSpec) -> Any:
         return ask_directions(self._connection, spec, self._ranks)
+
+    def _check_measured(self) -> None:
+        """Raises ValueError where it has no decoders."""
+        raise NotImplementedError
 
     def _ranks(self) -> pd.DataFrame:
         """By feature id: rank."""

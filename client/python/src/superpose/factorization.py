@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from superpose import _display, _words
+from superpose import _display, _given, _words
 from superpose._connection import Connection
 from superpose._directions import factorization_name
 from superpose._downloads import download
 from superpose._factorization_frames import quality_figures, quality_frame
+from superpose._group import whole
 from superpose._uploads import upload_file
 from superpose.activations import provenance_dict
 from superpose.factor_questions import FactorQuestions
@@ -40,8 +41,8 @@ class Factorization(FactorQuestions):
     ``fac["factors"]``; ``fac.tensors`` lists them all. Of n decoders that were fitted and h held out, the fitted first:
     ``directions`` [n + h, d], ``code_factors`` int32 and ``code_values`` [n + h, codes] (-1 where a place is not used).
     By factor: ``uses`` [m], by fitted decoders; ``nearest`` and ``nearest_cosine`` [m], the other factor that is
-    nearest; ``stability_cosine`` [runs, m], of the nearest factor with another seed. One that was imported has only its
-    factors.
+    nearest; ``stability_cosine`` [runs, m], of the nearest factor with another seed. One that was imported from a .pt,
+    the reference's, has only its factors.
     """
 
     def __init__(self, connection: Connection, proto: factorization_pb2.Factorization) -> None:
@@ -58,20 +59,20 @@ class Factorization(FactorQuestions):
     # What it is.
 
     @property
-    def layer(self) -> int:
-        """The layer, from 0."""
-        return self._proto.layer
+    def layer(self) -> int | None:
+        """The layer, from 0; None where it was imported from a file that does not say it."""
+        return self._proto.layer if self._proto.provenance.transcoder else None
 
     @property
     def settings(self) -> dict[str, Any]:
         """How it was made, every default filled in, by the arguments of `Lab.factorize`; those that choose decoders
-        under ``"directions"``. Empty where it was imported.
+        under ``"directions"``. Empty where it was imported from a .pt.
         """
         return _words.settings(self._proto.spec)
 
     @property
     def form(self) -> str:
-        """``"topk"`` or ``"gram"``; empty where it was imported."""
+        """``"topk"`` or ``"gram"``; empty where it was imported from a .pt."""
         return str(self.settings.get("form", ""))
 
     @property
@@ -140,7 +141,7 @@ class Factorization(FactorQuestions):
         loss = decoder_loss + factor_param * factor_loss; of the factors before the step, over its batch. Without rows
         where nothing was fitted (0 epochs).
         """
-        self._check_fitted()
+        self._check_measured()
         if self._proto.steps == 0:
             return pd.DataFrame(columns=LOSS_COLUMNS, dtype=float)
         columns = {name: self.tensor(name) for name in LOSS_COLUMNS[1:]}
@@ -148,8 +149,9 @@ class Factorization(FactorQuestions):
 
     @functools.cached_property
     def _feature_frame(self) -> pd.DataFrame:
-        self._check_fitted()
+        self._check_measured()
         ids, rank = self.tensor("feature"), self.tensor("rank")
+        rank = whole(pd.Series(rank).where(rank >= 0)).array
         held_out = np.arange(len(ids)) >= self._proto.decoders
         columns = {name: self.tensor(name) for name in ("error", "cosine", "l0")}
         frame = pd.DataFrame({"held_out": held_out, "rank": rank, **columns}, index=pd.Index(ids, name="feature"))
@@ -160,7 +162,7 @@ class Factorization(FactorQuestions):
     def features(self) -> pd.DataFrame:
         """The decoders that were fitted or held out, by feature id, the fitted first.
 
-        held_out, whether it was not fitted; rank, by frequency, from 0, -1 where that is not known; error = |b -
+        held_out, whether it was not fitted; rank, by frequency, from 0, NA where that is not known; error = |b -
         b_hat|^2, 0 where all is explained and 1 where nothing is (form gram: after the best scalar); cosine of b and
         b_hat; l0, how many factors it is made of (form gram: how many have an abs(cosine) above theta).
         """
@@ -172,21 +174,21 @@ class Factorization(FactorQuestions):
 
         A row for each of ``factors``, ``k-means`` and ``PCA``. directions, how many there are; then means over
         decoders, of those fitted and (``.._held_out``, NaN where none were) of the others: error, cosine, l0, as
-        `features` has them; median_error and median_cosine. Factors that are no better than k-means on held-out
-        decoders found no parts, only clusters.
+        `features` has them; and median_error and median_cosine, of an even number of decoders the lower one of the two
+        in the middle. Factors that are no better than k-means on held-out decoders found no parts, only clusters.
 
         ``.attrs`` has: decoders, held_out_decoders, undefined_decoders; dead, factors that no fitted decoder uses;
         duplicates, those that repeat an earlier one (abs(cosine) above duplicate_cosine); mean_nearest_cosine, mean
         abs(cosine) of a factor and the other one that is nearest; stability, the same of a factor and the nearest of
         another seed, both ways, where stability_runs made such. settings and provenance.
         """
-        self._check_fitted()
+        self._check_measured()
         return quality_frame(self._proto)
 
-    def _check_fitted(self) -> None:
+    def _check_measured(self) -> None:
         if not self._proto.HasField("quality"):
             raise ValueError(
-                f"{self.name} was imported and has nothing but its factors: "
+                f"{self.name} was imported from a file that has nothing but factors: "
                 "lab.factorize(layer=.., start=fac, epochs=0) tells what they are worth"
             )
 
@@ -226,11 +228,18 @@ class Factorization(FactorQuestions):
 
     def _facts(self) -> dict[str, Any]:
         proto = self._proto
-        facts: dict[str, Any] = {"layer": self.layer, "factors": [proto.factors, proto.width]}
+        facts: dict[str, Any] = {} if self.layer is None else {"layer": self.layer}
+        facts["factors"] = [proto.factors, proto.width]
         if self.imported_from:
-            return facts | {"imported from": self.imported_from}
+            facts["imported from"] = self.imported_from
+        if proto.HasField("quality"):
+            facts |= self._worth()
+        return facts | ({"labels": self.labels} if self.labels else {})
+
+    def _worth(self) -> dict[str, Any]:
+        proto = self._proto
         fitted, held_out = proto.quality.fitted, proto.quality.held_out
-        facts |= {
+        facts: dict[str, Any] = {
             "form": self.form,
             "decoders": f"{proto.decoders} fitted, {proto.held_out_decoders} held out",
             "error": fitted.mean_error,
@@ -238,8 +247,7 @@ class Factorization(FactorQuestions):
         if proto.quality.HasField("held_out"):
             facts["error held out"] = held_out.mean_error
         facts["factors of a decoder"] = fitted.mean_l0
-        facts |= {name: value for name, value in quality_figures(proto).items() if name in ("dead", "stability")}
-        return facts | ({"labels": self.labels} if self.labels else {})
+        return facts | {name: value for name, value in quality_figures(proto).items() if name in ("dead", "stability")}
 
     def __repr__(self) -> str:
         return _display.text("Factorization", self.name, self._facts())
@@ -267,7 +275,7 @@ def import_factorization(
     """Sends a factorization's file to the server, which makes a factorization of it."""
     request = factorization_service_pb2.ImportFactorizationRequest(
         upload=upload_file(connection, path, progress=progress),
-        labels=labels,
+        labels=_given.words(labels),
         request_id=request_id or str(uuid.uuid4()),
     )
     response = connection.call(connection.factorizations.ImportFactorization, request, timeout=timeout)

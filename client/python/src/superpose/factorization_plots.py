@@ -41,7 +41,7 @@ class FactorizationPlots(Pictures):
         """The error of each decoder against its feature's rank by frequency, or its place where that is not known."""
         ax = axes(ax)
         frame = self._factorization.features
-        by_rank = bool((frame["rank"] >= 0).all())
+        by_rank = bool(frame["rank"].notna().all())
         place = frame["rank"] if by_rank else np.arange(len(frame))
         for held_out, name in ((False, "fitted"), (True, "held out")):
             chosen = frame["held_out"] == held_out
@@ -65,7 +65,7 @@ class FactorizationPlots(Pictures):
     def uses(self, *, ax: Axes | None = None) -> Axes:
         """How many of the fitted decoders use each factor, most used first."""
         ax = axes(ax)
-        self._factorization._check_fitted()
+        self._factorization._check_measured()
         uses = np.sort(self._factorization.tensor("uses"))[::-1]
         ax.plot(uses)
         ax.set_yscale("symlog")
@@ -75,7 +75,7 @@ class FactorizationPlots(Pictures):
     def cosine_histogram(self, *, ax: Axes | None = None) -> Axes:
         """Histogram of the cosines of all pairs of factors."""
         ax = axes(ax)
-        self._factorization._check_fitted()
+        self._factorization._check_measured()
         counts = self._factorization.tensor("cosine_histogram")
         ax.stairs(counts, np.linspace(-1, 1, len(counts) + 1), fill=True)
         ax.set_yscale("log")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from superpose import _words
+from superpose import _given, _words
 from superpose._connection import Connection
 from superpose._directions import ask_directions, direction_source
 from superpose._factorization_frames import factorizations_frame
@@ -78,7 +78,8 @@ class Directions:
             transcoder: Its name, in place of `layer`.
             model: Whose transcoder.
             top: Of the features only so many, the most frequent; all.
-            features: Which features, as `Analyses` says; all, or with predicted decoders those of the snapshot.
+            features: Which features, as `Analyses` says, each once; all, or with predicted decoders those of the
+                snapshot.
             by: By whose frequencies `top` goes: ``"training"`` or ``"snapshot"``; as `Snapshot.frequencies`.
             decoders: ``"real"`` (default), the transcoder's, or ``"predicted"``, as a snapshot's midcoder predicts
                 them; those that are not defined are left out.
@@ -99,7 +100,8 @@ class Directions:
             schedule: ``"cosine"`` (default), the learning rate down to 0 over all steps; ``"reference"``, what the
                 reference does: down and up, as it takes steps for epochs.
             seed: Of the start, the order and what is held out; 0.
-            held_out: Share of decoders that is not fitted but tells what the factors are worth, 0 to 1; 0.1.
+            held_out: Share of decoders that is not fitted but tells what the factors are worth, 0 to 1; 0.1, with
+                `start` 0. With `start` only decoders that it held out too can be.
             stability_runs: Fits with other seeds whose factors are compared, each as long as the first; 1, at most 10;
                 0 with `start`.
             start: Begin with the factors of this factorization, in place of a draw; then `factors` is what it has.
@@ -142,17 +144,96 @@ class Directions:
         response = self._connection.call(self._connection.factorizations.FactorizeDecoders, request)
         return Job(self._connection, response.job)
 
-    def estimate_factorization(self, layer: int | None = None, **settings: Any) -> MemoryEstimate:
+    def estimate_factorization(
+        self,
+        layer: int | None = None,
+        *,
+        transcoder: str | None = None,
+        model: str | None = None,
+        top: int | None = None,
+        features: Any = None,
+        by: str | None = None,
+        decoders: str | None = None,
+        method: str | None = None,
+        snapshot: str | Snapshot | None = None,
+        factors: int | None = None,
+        form: str | None = None,
+        codes: int | None = None,
+        theta: float | None = None,
+        factor_param: float | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        lr: float | None = None,
+        weight_decay: float | None = None,
+        adam_eps: float | None = None,
+        schedule: str | None = None,
+        seed: int | None = None,
+        held_out: float | None = None,
+        stability_runs: int | None = None,
+        start: str | Factorization | None = None,
+        duplicate_cosine: float | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> MemoryEstimate:
         """What `factorize` with the same arguments would take in the server's memory, and how many decoders it would
         fit and hold out; nothing is submitted.
 
         Args:
             layer: As in `factorize`.
-            settings: The other arguments of `factorize`, but for `priority` and `request_id`.
+            transcoder: As in `factorize`.
+            model: As in `factorize`.
+            top: As in `factorize`.
+            features: As in `factorize`.
+            by: As in `factorize`.
+            decoders: As in `factorize`.
+            method: As in `factorize`.
+            snapshot: As in `factorize`.
+            factors: As in `factorize`.
+            form: As in `factorize`.
+            codes: As in `factorize`.
+            theta: As in `factorize`.
+            factor_param: As in `factorize`.
+            epochs: As in `factorize`.
+            batch_size: As in `factorize`.
+            lr: As in `factorize`.
+            weight_decay: As in `factorize`.
+            adam_eps: As in `factorize`.
+            schedule: As in `factorize`.
+            seed: As in `factorize`.
+            held_out: As in `factorize`.
+            stability_runs: As in `factorize`.
+            start: As in `factorize`.
+            duplicate_cosine: As in `factorize`.
+            labels: As in `factorize`.
         """
-        request = factorization_service_pb2.EstimateFactorizationRequest(
-            spec=factorization_spec(layer=layer, **settings)
+        spec = factorization_spec(
+            layer=layer,
+            transcoder=transcoder,
+            model=model,
+            top=top,
+            features=features,
+            by=by,
+            decoders=decoders,
+            method=method,
+            snapshot=snapshot,
+            factors=factors,
+            form=form,
+            codes=codes,
+            theta=theta,
+            factor_param=factor_param,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            weight_decay=weight_decay,
+            adam_eps=adam_eps,
+            schedule=schedule,
+            seed=seed,
+            held_out=held_out,
+            stability_runs=stability_runs,
+            start=start,
+            duplicate_cosine=duplicate_cosine,
+            labels=labels,
         )
+        request = factorization_service_pb2.EstimateFactorizationRequest(spec=spec)
         response = self._connection.call(self._connection.factorizations.EstimateFactorization, request)
         return estimate_from(
             response.estimate,
@@ -182,7 +263,8 @@ class Directions:
     ) -> Factorization:
         """Makes a factorization of a file: the reference's ``.pt``, or our own form. Nothing in the file is executed.
 
-        It has its factors alone; ``lab.factorize(layer=.., start=fac, epochs=0)`` tells what they are worth.
+        Our own form brings everything along. Of a ``.pt`` there are the factors alone;
+        ``lab.factorize(layer=.., start=fac, epochs=0)`` tells what they are worth.
 
         Args:
             path: The file here, or its bytes.
@@ -199,24 +281,54 @@ class Directions:
         self,
         of: str | Factorization | None = None,
         *,
+        layer: int | None = None,
+        transcoder: str | None = None,
+        model: str | None = None,
+        top: int | None = None,
+        features: Any = None,
+        by: str | None = None,
+        decoders: str | None = None,
+        method: str | None = None,
+        snapshot: str | Snapshot | None = None,
         theta: float | None = None,
         values: bool = False,
         progress: bool = True,
         timeout: float | None = None,
-        **directions: Any,
     ) -> Gram:
         """The thresholded Gram matrix C of directions: C[i, j] = D_i . D_j where that is at least theta, else 0.
 
         Args:
             of: A factorization whose factors are the directions; decoders when left out.
+            layer: As in `factorize`.
+            transcoder: As in `factorize`.
+            model: As in `factorize`.
+            top: As in `factorize`.
+            features: As in `factorize`.
+            by: As in `factorize`.
+            decoders: As in `factorize`.
+            method: As in `factorize`.
+            snapshot: As in `factorize`.
             theta: -1 to 1; 0.5.
             values: Whether to get C itself, [n, n]; of at most 10,000 directions.
             progress: Whether to show a bar while a job is waited for.
             timeout: Seconds to wait at most.
-            directions: Which decoders, as in `factorize`: layer, transcoder, model, top, features, by, decoders,
-                method, snapshot.
         """
-        question = direction_pb2.GramAnalysis(directions=direction_source(of, **directions), theta=theta, values=values)
+        question = direction_pb2.GramAnalysis(
+            directions=direction_source(
+                of,
+                layer=layer,
+                transcoder=transcoder,
+                model=model,
+                top=top,
+                features=features,
+                by=by,
+                decoders=decoders,
+                method=method,
+                snapshot=snapshot,
+            ),
+            theta=_given.if_given(_given.real, theta, "theta"),
+            values=values,
+        )
         found: Gram = self._ask_directions(analysis_pb2.AnalysisSpec(gram=question), progress, timeout)
         return found
 
@@ -224,6 +336,15 @@ class Directions:
         self,
         of: str | Factorization | None = None,
         *,
+        layer: int | None = None,
+        transcoder: str | None = None,
+        model: str | None = None,
+        top: int | None = None,
+        features: Any = None,
+        by: str | None = None,
+        decoders: str | None = None,
+        method: str | None = None,
+        snapshot: str | Snapshot | None = None,
         theta: float | None = None,
         k: int | None = None,
         by_magnitude: bool = False,
@@ -232,7 +353,6 @@ class Directions:
         max_iterations: int | None = None,
         progress: bool = True,
         timeout: float | None = None,
-        **directions: Any,
     ) -> Spectrum:
         """Eigenvalues, singular values and signs of the thresholded Gram matrix of directions, as `gram` has it. With a
         theta above 0 it need not be positive.
@@ -241,24 +361,44 @@ class Directions:
 
         Args:
             of: As in `gram`.
+            layer: As in `factorize`.
+            transcoder: As in `factorize`.
+            model: As in `factorize`.
+            top: As in `factorize`.
+            features: As in `factorize`.
+            by: As in `factorize`.
+            decoders: As in `factorize`.
+            method: As in `factorize`.
+            snapshot: As in `factorize`.
             theta: As in `gram`.
             k: How many; all.
             by_magnitude: Whether the largest abs(eigenvalue) goes first, as in an SVD.
-            vectors: Whether to get U and V, [n, k], their rows in the order of the directions, which `gram` tells.
+            vectors: Whether to get U and V, [n, k], by feature id or factor.
             tolerance: Lanczos: a pair has converged when its residual is at most tolerance * max abs(l); 1e-6.
-            max_iterations: Lanczos: 200.
+            max_iterations: Lanczos: 200. Where they do not suffice there is a RuntimeWarning; ``.attrs["converged"]``
+                says how many of the k are there.
             progress: As in `gram`.
             timeout: As in `gram`.
-            directions: As in `gram`.
         """
         question = direction_pb2.SpectrumAnalysis(
-            directions=direction_source(of, **directions),
-            theta=theta,
-            k=k,
+            directions=direction_source(
+                of,
+                layer=layer,
+                transcoder=transcoder,
+                model=model,
+                top=top,
+                features=features,
+                by=by,
+                decoders=decoders,
+                method=method,
+                snapshot=snapshot,
+            ),
+            theta=_given.if_given(_given.real, theta, "theta"),
+            k=_given.if_given(_given.whole, k, "k"),
             by_magnitude=by_magnitude,
             vectors=vectors,
-            tolerance=tolerance,
-            max_iterations=max_iterations,
+            tolerance=_given.if_given(_given.real, tolerance, "tolerance"),
+            max_iterations=_given.if_given(_given.whole, max_iterations, "max_iterations"),
         )
         found: Spectrum = self._ask_directions(analysis_pb2.AnalysisSpec(spectrum=question), progress, timeout)
         return found
@@ -267,34 +407,62 @@ class Directions:
         self,
         of: str | Factorization | None = None,
         *,
+        layer: int | None = None,
+        transcoder: str | None = None,
+        model: str | None = None,
+        top: int | None = None,
+        features: Any = None,
+        by: str | None = None,
+        decoders: str | None = None,
+        method: str | None = None,
+        snapshot: str | Snapshot | None = None,
         theta: float | None = None,
         k: int | None = None,
         cutoff: float | None = None,
         form: str | None = None,
         progress: bool = True,
         timeout: float | None = None,
-        **directions: Any,
     ) -> Whitening:
         """Combinations of directions D that are apart: with the thresholded C of `gram` in the place of D D^T, their
         Gram matrix is the identity.
 
         Args:
             of: As in `gram`.
+            layer: As in `factorize`.
+            transcoder: As in `factorize`.
+            model: As in `factorize`.
+            top: As in `factorize`.
+            features: As in `factorize`.
+            by: As in `factorize`.
+            decoders: As in `factorize`.
+            method: As in `factorize`.
+            snapshot: As in `factorize`.
             theta: As in `gram`.
-            k: Only the k largest eigenvalues; all.
+            k: Only the k largest eigenvalues; all. Of more than 2,000 directions they come by block Lanczos, with the
+                defaults of `spectrum`; where some have not ``converged`` there is a RuntimeWarning, too.
             cutoff: 0.01.
             form: ``"eigen"`` (default): L^-1/2 Q^T D over the eigenvalues above the cut-off; negative ones, which have
                 no inverse root, are left out and counted. ``"notebook"``: the reference's S^-1/2 U^T D over singular
                 values of at least the cut-off, which takes negative eigenvalues as if they were positive.
             progress: As in `gram`.
             timeout: As in `gram`.
-            directions: As in `gram`.
         """
         question = direction_pb2.WhiteningAnalysis(
-            directions=direction_source(of, **directions),
-            theta=theta,
-            k=k,
-            cutoff=cutoff,
+            directions=direction_source(
+                of,
+                layer=layer,
+                transcoder=transcoder,
+                model=model,
+                top=top,
+                features=features,
+                by=by,
+                decoders=decoders,
+                method=method,
+                snapshot=snapshot,
+            ),
+            theta=_given.if_given(_given.real, theta, "theta"),
+            k=_given.if_given(_given.whole, k, "k"),
+            cutoff=_given.if_given(_given.real, cutoff, "cutoff"),
             form=_words.to_enum(direction_pb2.WhiteningForm, form, "form"),
         )
         found: Whitening = self._ask_directions(analysis_pb2.AnalysisSpec(whitening=question), progress, timeout)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from superpose import _display, _words
+from superpose import _display, _given, _words
 from superpose._answer import Answer, asked_factorization, read_answer
 from superpose._connection import Backoff, Connection
 from superpose._present import present
@@ -206,7 +206,7 @@ class Job:
 
     def take_snapshots(self, labels: Mapping[str, str] | None = None, *, timeout: float = 600.0) -> list[Snapshot]:
         """As `snapshot`: a snapshot for each transcoder, all at the same step."""
-        request = statistics_service_pb2.TakeSnapshotRequest(job=self.name, labels=labels)
+        request = statistics_service_pb2.TakeSnapshotRequest(job=self.name, labels=_given.words(labels))
         end, backoff = time.monotonic() + timeout, Backoff(longest=1.0)
         while True:
             try:

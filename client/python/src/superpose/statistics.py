@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from superpose import _display, _words
+from superpose import _display, _given, _words
 from superpose._naming import Layers, Names, selectors
 from superpose.corpora import Corpus
 from superpose.features import make_selector
@@ -86,7 +86,7 @@ def statistics_spec(
         first_sequence=first_sequence,
         options=statistics_options(**options),
         gate=_words.to_enum(statistics_pb2.GateSource, gate, "gate"),
-        labels=labels,
+        labels=_given.words(labels),
     )
 
 
@@ -96,7 +96,7 @@ def merge_spec(
     """The spec of a merge."""
     if isinstance(snapshots, (str, Snapshot)):
         raise TypeError("give a list of two snapshots or more")
-    return statistics_pb2.MergeSpec(snapshots=[snapshot_name(one) for one in snapshots], labels=labels)
+    return statistics_pb2.MergeSpec(snapshots=[snapshot_name(one) for one in snapshots], labels=_given.words(labels))
 
 
 def snapshot_name(snapshot: str | Snapshot) -> str:

@@ -132,6 +132,12 @@ TEST_F(FeatureSelectionTest, IdsKeepTheirOrderAndStandTwice) {
   EXPECT_THAT(Select(std::vector<int64_t>{}), IsError(kPrecondition, reason::kEmptySelection));
 }
 
+TEST_F(FeatureSelectionTest, AListIsNoLongerThanItNeedsToBe) {
+  EXPECT_OK(SelectFeatures(std::vector<int64_t>(4096, 3), *transcoder_, nullptr));
+  EXPECT_THAT(SelectFeatures(std::vector<int64_t>(4097, 3), *transcoder_, nullptr),
+              IsError(kInvalid, reason::kConfigInvalid));
+}
+
 TEST_F(FeatureSelectionTest, RangesLieInsideTheTranscoder) {
   ASSERT_OK_AND_ASSIGN(const auto ids, Select(FeatureRange{.start = 253, .stop = 256}));
   EXPECT_THAT(ids, ElementsAre(253, 254, 255));

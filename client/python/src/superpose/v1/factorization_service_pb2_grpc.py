@@ -107,8 +107,8 @@ class FactorizationServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ImportFactorization(self, request, context):
-        """Makes a factorization of an uploaded file, which is gone afterwards. It has no quality: FactorizeDecoders with it as `start` and 0 epochs
-        measures that. FILE_CORRUPT, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH, TENSOR_NOT_FINITE, CONFIG_INVALID (a factor of length 0).
+        """Makes a factorization of an uploaded file, which is gone afterwards. Of our own form it is the same again; of a .pt it has no quality:
+        FactorizeDecoders with it as `start` and 0 epochs measures that. FILE_CORRUPT, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH, TENSOR_NOT_FINITE, CONFIG_INVALID (a factor of length 0).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
