@@ -226,7 +226,7 @@ class Client {
   // Deletes it and its file. FAILED_PRECONDITION / RESOURCE_IN_USE while a queued or running job reads it.
   absl::Status DeleteFactorization(const std::string& name) const;
   // Sends a file and makes a factorization of it: .pt as the reference's code saves one, or what ExportFactorization
-  // wrote. What it is worth is not in the file: Factorize with it as `start` and 0 epochs measures that. Errors: those
+  // wrote. What it is worth is not in a .pt: Factorize with it as `start` and 0 epochs measures that. Errors: those
   // of Upload; what is wrong with the file (FILE_CORRUPT, TENSOR_MISSING, TENSOR_SHAPE_MISMATCH, TENSOR_NOT_FINITE).
   absl::StatusOr<v1::Factorization> ImportFactorization(const std::string& path,
                                                         const std::map<std::string, std::string>& labels = {},

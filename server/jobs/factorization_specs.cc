@@ -116,6 +116,14 @@ void FillDefaults(v1::FactorizationSpec* spec) {
   if (!spec->has_duplicate_cosine()) spec->set_duplicate_cosine(standard.duplicate_cosine);
 }
 
+// The decoders are read first, then factorized.
+MemoryEstimate EstimateWithReading(const FactorizationRunConfig& config, const DirectionShape& shape) {
+  MemoryEstimate estimate = EstimateFactorizationRun(config, shape.rows, shape.width);
+  const int64_t reading = shape.rows * shape.width * kFloatBytes + shape.reading_bytes;
+  estimate.peak_bytes = std::max(estimate.peak_bytes, reading);
+  return estimate;
+}
+
 }  // namespace
 
 absl::StatusOr<v1::FactorizationSpec> ResolveFactorizationSpec(const AnalysisSources& sources,
@@ -182,9 +190,7 @@ absl::StatusOr<FactorizationJobEstimate> EstimateFactorizationJob(const Analysis
   v1::DirectionSource directions = spec.directions();
   SUPERPOSE_ASSIGN_OR_RETURN(const DirectionShape shape, ResolveDirections(sources, &directions));
   FactorizationJobEstimate estimate;
-  estimate.memory = EstimateFactorizationRun(FactorizationRunConfigOf(spec), shape.rows, shape.width);
-  const int64_t reading = shape.rows * shape.width * kFloatBytes + shape.reading_bytes;
-  estimate.memory.peak_bytes = std::max(estimate.memory.peak_bytes, reading);
+  estimate.memory = EstimateWithReading(FactorizationRunConfigOf(spec), shape);
   SUPERPOSE_ASSIGN_OR_RETURN(estimate.held_out_decoders, CountHeldOut(sources, spec, shape));
   estimate.decoders = shape.rows - estimate.held_out_decoders;
   return estimate;
@@ -198,7 +204,7 @@ std::string FactorizationThatFits(const AnalysisSources& sources, const v1::Fact
     FactorizationRunConfig config = FactorizationRunConfigOf(spec);
     config.factorizer.factors = factors;
     config.factorizer.batch_size = batch_size;
-    return EstimateFactorizationRun(config, shape->rows, shape->width).peak_bytes;
+    return EstimateWithReading(config, *shape).peak_bytes;
   };
   const int64_t fewest = std::max(1, spec.codes());
   const int64_t factors =

@@ -11,8 +11,8 @@
 
 namespace superpose {
 
-// Results are on the model's device; of the midcoder's W_mid, which may be a mapped file of any floating-point type, rows
-// are taken as they are asked for. Functions other than Create may throw what LibTorch throws.
+// Results are on the model's device; of the midcoder's W_mid, which may be a mapped file of any floating-point type,
+// rows are taken as they are asked for. Functions other than Create may throw what LibTorch throws.
 class EffectiveWeights {
  public:
   // SNAPSHOT_TENSOR_MISSING where the snapshot holds no midcoder's parameters.
